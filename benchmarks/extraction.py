@@ -4,9 +4,10 @@
     python benchmarks/extraction.py [--times N] [--repeat R]
 
 Makes a tree of N x 6,300 utterances (about 5.4 hours each) from the mini-TIMIT, then, R times in
-turn, writes all of it to Parquet (samples, labels, windows), a process a shard and two at a time,
+turn, writes all of it to Parquet (samples, labels, windows), the shards shared by two processes,
 and lets lhotse, in one process, write its manifests, which hold no samples. Prints seconds, their
-ratio, peak memory of a process, and bytes on disk for each byte of raw audio; medians over R.
+ratio, peak memory of a process, bytes on disk for each byte of raw audio, and what it takes to read
+one utterance back; medians over R.
 Both sides are timed as whole processes, imports included.
 """
 
@@ -19,27 +20,32 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import soundfile
 
-from rnnpipe.corpus.layouts import find_shards
 from rnnpipe.corpus.splits import SPEAKERS as STANDARD_SPEAKERS
 from rnnpipe.corpus.synth import write_minitimit
 from rnnpipe.corpus.timit import Utterance, read_corpus
+from rnnpipe.windows import load_series
 
 SPEAKERS = 630
 JOINED = 5  # every fifth utterance is said with the next, which gives TIMIT's mean of 3.1 s
 
 OURS = """
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from rnnpipe.corpus.layouts import find_shards
 from rnnpipe.corpus.timit import read_corpus
 from rnnpipe.windows import extract
-root, shard, folder = sys.argv[1:]
-extract(read_corpus(root, min_samples=201, shard=shard), f"{folder}/{shard}.table",
-        f"{folder}/{shard}.parquet", order=200, length=3200)
+root, folder = sys.argv[1:]
+def extract_shard(shard):
+    extract(read_corpus(root, min_samples=201, shard=shard), f"{folder}/{shard}.table",
+            f"{folder}/{shard}.parquet", order=200, length=3200)
+with ProcessPoolExecutor(2) as two:
+    list(two.map(extract_shard, find_shards(root)))
 """
 LHOTSE = """
 import sys
@@ -104,13 +110,16 @@ def seconds(program: str, *arguments: str) -> float:
     return time.perf_counter() - started
 
 
-def extract_all(tree: Path, out: Path) -> float:
-    """Extract all shards, two at a time; return the seconds."""
-    out.mkdir(exist_ok=True)
-    started = time.perf_counter()
-    with ThreadPoolExecutor(2) as two:
-        list(two.map(lambda shard: seconds(OURS, str(tree), shard, str(out)), find_shards(tree)))
-    return time.perf_counter() - started
+def bytes_read_for_one(files: list[Path]) -> int:
+    """Load one utterance from the window files; return the bytes read (Linux counts them)."""
+
+    def so_far() -> int:
+        return int(Path("/proc/self/io").read_text().split()[1])
+
+    names = pq.read_table(files[0].with_suffix(".table"), columns=["utterance"])["utterance"]
+    before = so_far()
+    load_series(files, [names[len(names) // 2].as_py()])
+    return so_far() - before
 
 
 def main() -> None:
@@ -126,17 +135,20 @@ def main() -> None:
         print(f"{arguments.times * SPEAKERS * 10} utterances, {raw / 32_000 / 3600:.2f} hours")
         times: dict[str, list[float]] = {"rnnpipe": [], "lhotse": []}
         for turn in range(arguments.repeat):
-            times["rnnpipe"].append(extract_all(tree, ours))
+            times["rnnpipe"].append(seconds(OURS, str(tree), str(ours)))
             if turn == 0:  # before lhotse's processes count too; ru_maxrss is in KiB on Linux
                 peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
                 print(f"rnnpipe, peak memory of a process: {peak:.0f} MiB")
             times["lhotse"].append(seconds(LHOTSE, str(tree), str(theirs)))
-        disk = sum(path.stat().st_size for path in ours.glob("*.parquet"))
+        files = sorted(ours.glob("*.parquet"))
+        disk = sum(path.stat().st_size for path in files)
+        read = bytes_read_for_one(files)
     medians = {name: statistics.median(values) for name, values in times.items()}
     for name, values in times.items():
         print(f"{name}: {medians[name]:.1f} s ({', '.join(f'{value:.1f}' for value in values)})")
     print(f"lhotse / rnnpipe: {medians['lhotse'] / medians['rnnpipe']:.2f}")
     print(f"bytes on disk for each byte of raw audio: {disk / raw:.3f}")
+    print(f"read to find one utterance among all: {read / 1e6:.1f} of {disk / 1e6:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ sees slide by one sample; they are views, made on load, and never stored.
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,9 @@ from rnnpipe.corpus.timit import Utterance
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
 
-# About two utterances: one is read without reading much else. Larger groups pack little better.
-ROWS_PER_GROUP = 32
+# About four utterances: one is read without reading much else. Larger groups pack little better.
+ROWS_PER_GROUP = 64
+UTTERANCES_AT_ONCE = 32  # in memory
 
 _SEGMENTS = pa.list_(
     pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])
@@ -41,6 +43,30 @@ UTTERANCE_SCHEMA = pa.schema(
         ("words", _SEGMENTS),
     ]
 )
+
+# How a window file is packed; benchmarks/packing.py measures the alternatives.
+PACKING = {
+    # Phones come in long runs, which zstd packs as well as a dictionary does, and faster.
+    "use_dictionary": ["utterance"],
+    # Neighbouring samples differ little: their differences pack into few bits, and into no fewer
+    # by a compression after that.
+    "column_encoding": {
+        "start": "DELTA_BINARY_PACKED",
+        "context.list.element": "DELTA_BINARY_PACKED",
+        "samples.list.element": "DELTA_BINARY_PACKED",
+    },
+    "compression": {
+        "utterance": "zstd",
+        "start": "none",
+        "num_valid": "none",
+        "context.list.element": "none",
+        "samples.list.element": "none",
+        "phones.list.element": "zstd",
+    },
+    # What a reader looks an utterance up by.
+    "write_statistics": ["utterance", "start"],
+    "write_batch_size": 1 << 16,
+}
 
 
 @dataclass(frozen=True)
@@ -110,13 +136,32 @@ def extract(
         Number of phones in the windows: TIMIT's 61, or 48 or 39 after `phones.fold`. The table
         keeps TIMIT's own.
     """
-    rows = []
-    with _WindowWriter(windows, order, length, inventory) as writer:
-        for utterance in utterances:
-            rows.append(_utterance_row(utterance))
-            writer.add(utterance)
-        with replacing(table) as temporary:
-            pq.write_table(pa.Table.from_pylist(rows, UTTERANCE_SCHEMA), temporary)
+    # Python integers: the sums are exact however large the corpus.
+    count = total = squares = 0
+    schema = window_schema(order, length)
+    with (
+        replacing(table) as table_file,
+        replacing(windows) as windows_file,
+        pq.ParquetWriter(table_file, UTTERANCE_SCHEMA) as rows,
+        pq.ParquetWriter(windows_file, schema, **PACKING) as writer,
+    ):
+        for some in _batched(utterances, UTTERANCES_AT_ONCE):
+            rows.write_batch(_utterance_rows(some))
+            writer.write_batch(_window_rows(some, schema, inventory), ROWS_PER_GROUP)
+            for samples in (utterance.samples for utterance in some):
+                count += samples.size
+                total += int(samples.sum(dtype=np.int64))
+                squares += int(np.square(samples, dtype=np.int32).sum(dtype=np.int64))
+        mean, std = statistics(count, total, squares)
+        about = {
+            "sampling_rate": SAMPLING_RATE,
+            "order": order,
+            "length": length,
+            "phones": ["none", *INVENTORIES[inventory]],
+            "mean": mean,
+            "std": std,
+        }
+        writer.add_key_value_metadata({"rnnpipe": json.dumps(about)})
 
 
 def gather_utterances(parts: Sequence[str | Path], table: str | Path) -> int:
@@ -127,91 +172,84 @@ def gather_utterances(parts: Sequence[str | Path], table: str | Path) -> int:
     return rows.num_rows
 
 
-def _utterance_row(utterance: Utterance) -> dict:
-    def plain(segments: Sequence[Segment]) -> list[dict]:
-        return [{"start": s.start, "end": s.end, "label": s.label} for s in segments]
-
-    return {name: getattr(utterance, name, None) for name in UTTERANCE_SCHEMA.names} | {
-        "num_samples": utterance.samples.size,
-        "phones": plain(utterance.phones),
-        "words": plain(utterance.words),
-    }
+def _batched(utterances: Iterable[Utterance], size: int) -> Iterator[list[Utterance]]:
+    remaining = iter(utterances)
+    while some := list(islice(remaining, size)):
+        yield some
 
 
-class _WindowWriter:
-    """Writes one window file, row group by row group, with its statistics in the footer."""
+# --- rows as Arrow arrays ------------------------------------------------------------------------
+# They are made from buffers, because pyarrow.array imports pandas, which takes longer than all the
+# other imports of an extraction together.
 
-    def __init__(self, path: str | Path, order: int, length: int, inventory: int) -> None:
-        self.path, self.order, self.length, self.inventory = path, order, length, inventory
-        self.schema = window_schema(order, length)
-        self.pending: list[pa.RecordBatch] = []
-        # Python integers: the sums are exact however large the corpus.
-        self.count = self.total = self.squares = 0
 
-    def __enter__(self) -> "_WindowWriter":
-        self.stack = ExitStack()
-        temporary = self.stack.enter_context(replacing(self.path))
-        self.writer = self.stack.enter_context(
-            pq.ParquetWriter(
-                temporary,
-                self.schema,
-                compression="zstd",
-                # Phones come in long runs, which a dictionary turns into counts.
-                use_dictionary=["utterance", "phones.list.element"],
-                # Neighbouring samples differ little: their differences pack into few bits.
-                column_encoding={
-                    "start": "DELTA_BINARY_PACKED",
-                    "context.list.element": "DELTA_BINARY_PACKED",
-                    "samples.list.element": "DELTA_BINARY_PACKED",
-                },
-            )
-        )
-        return self
+def _utterance_rows(utterances: Sequence[Utterance]) -> pa.RecordBatch:
+    columns = []
+    for field in UTTERANCE_SCHEMA:
+        if field.name == "num_samples":
+            values = np.array([u.samples.size for u in utterances], np.int32)
+            columns.append(_numbers(values))
+        elif pa.types.is_list(field.type):
+            columns.append(_segments([getattr(u, field.name) for u in utterances]))
+        else:
+            columns.append(_strings([getattr(u, field.name) for u in utterances]))
+    return pa.RecordBatch.from_arrays(columns, schema=UTTERANCE_SCHEMA)
 
-    def add(self, utterance: Utterance) -> None:
-        samples = utterance.samples
-        folded = fold(utterance.phones, self.inventory)
-        phones = encode(folded, samples.size, self.inventory)
-        wide = samples.astype(np.int64)
-        self.count += samples.size
-        self.total += int(wide.sum())
-        self.squares += int(wide @ wide)
 
-        starts = np.arange(self.order, samples.size, self.length)
-        padding = len(starts) * self.length - (samples.size - self.order)
-        columns = [
-            pa.array([utterance.utterance] * len(starts)),
-            pa.array(starts, pa.int32()),
-            pa.array(np.minimum(self.length, samples.size - starts), pa.int32()),
-            np.concatenate([samples[start - self.order : start] for start in starts]),
-            np.concatenate([samples[self.order :], np.zeros(padding, np.int16)]),
-            np.concatenate([phones[self.order :], np.full(padding, NONE, np.uint8)]),
-        ]
-        for i, size in ((3, self.order), (4, self.length), (5, self.length)):
-            columns[i] = pa.FixedSizeListArray.from_arrays(columns[i], size)
-        self.pending.append(pa.record_batch(columns, schema=self.schema))
-        if sum(batch.num_rows for batch in self.pending) >= ROWS_PER_GROUP:
-            self._flush()
+def _window_rows(
+    utterances: Sequence[Utterance], schema: pa.Schema, inventory: int
+) -> pa.RecordBatch:
+    order, length = (schema.field(name).type.list_size for name in ("context", "samples"))
+    names, starts, num_valid, context, samples, phones = ([] for _ in schema)
+    for utterance in utterances:
+        size = utterance.samples.size
+        folded = fold(utterance.phones, inventory)
+        first = range(order, size, length)
+        padding = len(first) * length - (size - order)
+        names += [utterance.utterance] * len(first)
+        starts += first
+        num_valid += [min(length, size - start) for start in first]
+        context += [utterance.samples[start - order : start] for start in first]
+        samples += [utterance.samples[order:], np.zeros(padding, np.int16)]
+        phones += [encode(folded, size, inventory)[order:], np.full(padding, NONE, np.uint8)]
+    columns = [
+        _strings(names),
+        _numbers(np.array(starts, np.int32)),
+        _numbers(np.array(num_valid, np.int32)),
+    ]
+    for name, parts in (("context", context), ("samples", samples), ("phones", phones)):
+        values = _numbers(np.concatenate(parts))
+        columns.append(pa.FixedSizeListArray.from_arrays(values, type=schema.field(name).type))
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    def _flush(self) -> None:
-        if self.pending:
-            self.writer.write_table(pa.Table.from_batches(self.pending))
-        self.pending = []
 
-    def __exit__(self, *error: object) -> None:
-        if error[0] is None:
-            self._flush()
-            mean, std = statistics(self.count, self.total, self.squares)
-            about = {
-                "sampling_rate": SAMPLING_RATE,
-                "order": self.order,
-                "length": self.length,
-                "phones": ["none", *INVENTORIES[self.inventory]],
-                "mean": mean,
-                "std": std,
-            }
-            self.writer.add_key_value_metadata({"rnnpipe": json.dumps(about)})
-        self.stack.__exit__(*error)
+def _numbers(values: np.ndarray) -> pa.Array:
+    buffers = [None, pa.py_buffer(values)]
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), values.size, buffers)
+
+
+def _strings(texts: Sequence[str]) -> pa.Array:
+    encoded = [text.encode() for text in texts]
+    buffers = [None, pa.py_buffer(_offsets(encoded)), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
+
+
+def _segments(of_each: Sequence[Sequence[Segment]]) -> pa.Array:
+    segments = [segment for one in of_each for segment in one]
+    values = pa.StructArray.from_arrays(
+        [
+            _numbers(np.array([segment.start for segment in segments], np.int32)),
+            _numbers(np.array([segment.end for segment in segments], np.int32)),
+            _strings([segment.label for segment in segments]),
+        ],
+        fields=list(_SEGMENTS.value_type),
+    )
+    return pa.ListArray.from_arrays(_numbers(_offsets(of_each)), values)
+
+
+def _offsets(parts: Sequence[Sequence]) -> np.ndarray:
+    """Where each part begins when they are laid end to end, and where the last one ends."""
+    return np.cumsum([0, *map(len, parts)], dtype=np.int32)
 
 
 def statistics(count: int, total: int, squares: int) -> tuple[float, float]:
@@ -233,10 +271,9 @@ def read_about(path: str | Path) -> dict:
     RnnpipeError
         If the file is not a window file.
     """
-    try:
-        return json.loads(pq.read_metadata(path).metadata[b"rnnpipe"])
-    except (OSError, pa.ArrowInvalid, KeyError, TypeError) as error:
-        raise RnnpipeError(f"{path}: not a window file; extract it again.") from error
+    file, about = _open(path)
+    file.close()
+    return about
 
 
 def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> list[Series]:
@@ -247,25 +284,46 @@ def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> list[
     paths : sequence of path
         Window files.
     utterances : sequence of str
-        Ids; only their row groups are read.
+        Ids. Of each file its footer is read, and the row groups that hold them.
 
     Raises
     ------
     RnnpipeError
-        If an utterance is in none of the files.
+        If an utterance is in none of the files, or one of these is not a window file.
     """
+    wanted = sorted(utterances)
     found: dict[str, Series] = {}
     for path in paths:
-        order = read_about(path)["order"]
-        # One thread: several settings load side by side.
-        wanted = [("utterance", "in", list(utterances))]
-        rows = pq.read_table(path, filters=wanted, use_threads=False)
-        found |= {series.utterance: series for series in _assemble(rows, order)}
+        file, about = _open(path)
+        with file:
+            # One thread: several settings load side by side.
+            rows = file.read_row_groups(_groups_with(wanted, file.metadata), use_threads=False)
+        found |= {series.utterance: series for series in _assemble(rows, about["order"])}
     missing = [utterance for utterance in utterances if utterance not in found]
     if missing:
         files = ", ".join(str(path) for path in paths)
         raise RnnpipeError(f"{files}: no windows of {', '.join(missing)}; extract them again.")
     return [found[utterance] for utterance in utterances]
+
+
+def _open(path: str | Path) -> tuple[pq.ParquetFile, dict]:
+    """Open a window file; return it and what its footer says."""
+    try:
+        file = pq.ParquetFile(path)
+        return file, json.loads(file.metadata.metadata[b"rnnpipe"])
+    except (OSError, pa.ArrowInvalid, KeyError, TypeError) as error:
+        raise RnnpipeError(f"{path}: not a window file; extract it again.") from error
+
+
+def _groups_with(wanted: Sequence[str], metadata: pq.FileMetaData) -> list[int]:
+    """Return the row groups that may hold any of some utterances, which are sorted."""
+    groups = []
+    for i in range(metadata.num_row_groups):
+        names = metadata.row_group(i).column(0).statistics
+        first = bisect_left(wanted, names.min)
+        if first < len(wanted) and wanted[first] <= names.max:
+            groups.append(i)
+    return groups
 
 
 def _assemble(rows: pa.Table, order: int) -> Iterator[Series]:

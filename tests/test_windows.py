@@ -1,6 +1,7 @@
 """Windows in Parquet: what is written is what is read back, and a failure leaves nothing."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -102,6 +103,23 @@ def test_any_order_and_length_come_back_whole(tmp_path, order, length):
     ):
         np.testing.assert_array_equal(back.samples, one.samples)
         assert back.phones.size == one.samples.size - order
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="Linux counts the bytes read")
+def test_one_utterance_is_read_without_reading_the_rest(tmp_path):
+    corpus = [made_up(f"TRAIN/DR1/FABC{i % 10}/SX{i}", 200 + 16 * 3200) for i in range(100)]
+    corpus.sort(key=lambda one: one.utterance)
+    write(tmp_path, corpus, 200, 3200)
+    path = tmp_path / "TRAIN.parquet"
+
+    def bytes_read():
+        return int(Path("/proc/self/io").read_text().split()[1])
+
+    before = bytes_read()
+    (back,) = load_series([path], [corpus[50].utterance])
+    read = bytes_read() - before
+    assert back.samples.size == 200 + 16 * 3200
+    assert back.samples.nbytes / 2 < read < path.stat().st_size / 20
 
 
 def test_utterances_come_in_the_order_asked_for(extracted):

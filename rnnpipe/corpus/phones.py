@@ -3,14 +3,14 @@
 import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 
 # One row a phone, sorted by label. phone_class follows TIMIT's own PHONCODE.DOC; folded48 and
 # folded39 are the smaller inventories of Lee and Hon (1989), empty for the glottal stop q, which
 # they leave out.
-with (files(__package__) / "phones.csv").open(encoding="utf-8", newline="") as _table:
+with Path(__file__).with_name("phones.csv").open(encoding="utf-8", newline="") as _table:
     _ROWS = list(csv.DictReader(_table))
 
 PHONES: tuple[str, ...] = tuple(row["label"] for row in _ROWS)

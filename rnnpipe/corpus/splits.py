@@ -9,13 +9,13 @@ all speakers and would stand in training and test alike.
 
 import csv
 from collections.abc import Callable
-from importlib.resources import files
+from pathlib import Path
 
 _WITHOUT_SA = "_without_sa"
 
 
 def _speakers() -> dict[str, frozenset[str]]:
-    with (files(__package__) / "splits.csv").open(encoding="utf-8", newline="") as table:
+    with Path(__file__).with_name("splits.csv").open(encoding="utf-8", newline="") as table:
         rows = list(csv.DictReader(table))
     return {
         name: frozenset(row["speaker"] for row in rows if row["split"] == name)
