@@ -1,6 +1,7 @@
 # make all    set up .venv, then run the default experiment: results/report.html
 # make test   set up .venv, then run the whole test suite
 # make lint   set up .venv, then check the style of the Python and Snakemake files
+# make bench  set up .venv and lhotse in it, then measure: benchmarks/RESULTS.md
 # make lock   resolve the lock files again (needs uv)
 #
 # PYTHON is the Python (3.11 or newer) that .venv is made from, CORES what Snakemake may use:
@@ -12,7 +13,7 @@ CORES ?= 4
 venv := .venv/bin/python
 locked := $(venv) -m pip install --no-deps --require-hashes
 
-.PHONY: all test lint lock
+.PHONY: all test lint bench lock
 
 all: .venv/.installed
 	$(venv) -m snakemake --cores $(CORES) all
@@ -24,6 +25,10 @@ lint: .venv/.installed
 	$(venv) -m ruff check .
 	$(venv) -m ruff format --check .
 	$(venv) -m snakefmt --check Snakefile workflow
+
+bench: .venv/.installed
+	$(venv) -m pip install --quiet lhotse
+	$(venv) benchmarks/run.py
 
 # Says what is wrong with PYTHON on its last line, or "fine"; Python 2 understands it too.
 probe := import sys; \

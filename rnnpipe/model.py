@@ -118,13 +118,11 @@ class Network(nn.Module):
         state : Tensor
             After the last prediction, without gradient.
         """
-        # A window that slides by one sample is a convolution: each sample is read where it lies.
-        projected = functional.conv1d(signal[:, None, :-1], self.W.t()[:, None, :])
-        a = projected.permute(2, 0, 1) + functional.embedding(phones.t(), self.V) + self.b
-        h, state = recur(a, self.M, self.d, state, self.cell)
+        weights = (self.W, self.V, self.M, self.d, self.b)
+        h, state = recur(signal, phones, *weights, state, self.cell)
         if dropout:
             h = functional.dropout(h, dropout)
-        return (h @ self.U + self.c).t(), state
+        return (self.U @ h + self.c).t(), state
 
     def save(self, path: str | Path) -> None:
         """Write the weights and all that rebuilds the network as safetensors."""

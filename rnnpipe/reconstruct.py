@@ -10,7 +10,8 @@ import soundfile
 
 from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.files import replacing
-from rnnpipe.kernels.recurrence import CELLS, reconstruct
+from rnnpipe.kernels.loops import reconstruct
+from rnnpipe.kernels.recurrence import CELLS
 from rnnpipe.metrics import measure
 from rnnpipe.model import Network
 from rnnpipe.progress import progress

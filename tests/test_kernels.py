@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from numba import njit
 from test_model import drawn, numpy_network, numpy_step, speech, weights_of
 
+from rnnpipe.kernels.loops import _exp, _sigmoid, _tanh, reconstruct
 from rnnpipe.kernels.recurrence import (
     CELLS,
     NUM_GATES,
     _recur_fused,
-    reconstruct,
     reconstruct_plain,
     recur,
     recur_plain,
@@ -17,12 +18,14 @@ from rnnpipe.kernels.recurrence import (
 )
 
 FAST = {"numba": recur, "fused": _recur_fused}
-SHAPES = [(1, 1, 1), (13, 3, 5), (37, 5, 33)]  # steps, streams, hidden units
+SHAPES = [(1, 1, 1), (13, 3, 5), (701, 1, 3), (37, 5, 33)]  # steps, streams, hidden units
+ORDER, PHONES = 6, 5
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
+WEIGHTS = ("W", "V", "M", "d", "b")
 
 
 def problem(cell, shape, dtype=torch.float64, seed=0, scale=1.0):
-    """Inputs of a recurrence and the weights of a loss over all its outputs."""
+    """Arguments of a recurrence by name, and the weights of a loss over all its outputs."""
     T, B, H = shape
     G = H * NUM_GATES[cell]
     make = torch.Generator().manual_seed(seed)
@@ -30,21 +33,27 @@ def problem(cell, shape, dtype=torch.float64, seed=0, scale=1.0):
     def normal(*size):
         return torch.randn(*size, generator=make, dtype=torch.float64).to(dtype)
 
-    a = normal(T, B, G) * scale
-    M = normal(H, G) / H**0.5
-    d = normal(H) if cell == "gru" else normal(0)
-    state = normal(B, state_size(cell, H))
-    return a, M, d, state, normal(T, B, H)
+    arguments = {
+        "signal": normal(B, ORDER + T),
+        "phones": torch.randint(PHONES, (B, T), generator=make),
+        "W": normal(ORDER, G) * scale / ORDER**0.5,
+        "V": normal(PHONES, G) * scale,
+        "M": normal(H, G) / H**0.5,
+        "d": normal(H if cell == "gru" else 0),
+        "b": normal(G),
+        "state": normal(B, state_size(cell, H)),
+    }
+    return arguments, normal(T, H, B)
 
 
-def results(function, cell, a, M, d, state, loss_weights):
+def results(function, cell, arguments, loss_weights):
     """Hidden states, last state, and the gradients of a weighted sum of all hidden states."""
-    a, M, d = (tensor.clone().requires_grad_() for tensor in (a, M, d))
-    h, last = function(a, M, d, state, cell)
+    weights = {name: arguments[name].clone().requires_grad_() for name in WEIGHTS}
+    h, last = function(**arguments | weights, cell=cell)
     (h * loss_weights).sum().backward()
     assert not last.requires_grad
-    found = {"h": h.detach(), "state": last, "da": a.grad, "dM": M.grad}
-    return found | ({"dd": d.grad} if cell == "gru" else {})
+    slopes = {f"d{name}": w.grad for name, w in weights.items() if w.numel()}
+    return {"h": h.detach(), "state": last} | slopes
 
 
 def relative_error(found, wanted) -> float:
@@ -70,109 +79,158 @@ def test_fast_recurrences_do_what_the_plain_one_does(cell, shape, dtype, name):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_plain_recurrence_does_what_the_formulas_say(cell):
-    a, M, d, state, _ = problem(cell, (9, 2, 4))
-    h, last = recur_plain(a, M, d, state, cell)
+    arguments, _ = problem(cell, (9, 2, 4))
+    h, last = recur_plain(**arguments, cell=cell)
+    weights = {name: arguments[name].numpy() for name in WEIGHTS}
     for stream in range(2):
-        h_t, c_t = state[stream, :4].numpy(), state[stream, 4:].numpy()
+        state = arguments["state"][stream].numpy()
+        h_t, c_t = state[:4], state[4:]
         for t in range(9):
-            weights = {"M": M.numpy(), "d": d.numpy()}
-            h_t, c_t = numpy_step(cell, a[t, stream].numpy(), h_t, c_t, weights)
-            np.testing.assert_allclose(h[t, stream], h_t, rtol=0, atol=1e-14)
+            window = arguments["signal"][stream, t : t + ORDER].numpy()
+            one_hot = np.eye(PHONES)[arguments["phones"][stream, t]]
+            a_t = weights["W"].T @ window + weights["V"].T @ one_hot + weights["b"]
+            h_t, c_t = numpy_step(cell, a_t, h_t, c_t, weights)
+            np.testing.assert_allclose(h[t, :, stream], h_t, rtol=0, atol=1e-14)
         np.testing.assert_allclose(last[stream], np.r_[h_t, c_t], rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("streams", [1, 2])
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_compiled_gradient_is_the_slope(cell):
-    a, M, d, state, _ = problem(cell, (5, 2, 3), seed=1)
-    weights = [tensor.requires_grad_() for tensor in (a, M, d) if tensor.numel()]
+def test_the_compiled_gradient_is_the_slope(cell, streams):
+    arguments, _ = problem(cell, (5, streams, 3), seed=1)
+    weights = {name: arguments[name] for name in WEIGHTS if arguments[name].numel()}
 
-    def hidden_states(a, M, d=d):
-        return recur(a, M, d, state, cell)[0]
+    def hidden_states(*values):
+        return recur(**arguments | dict(zip(weights, values, strict=True)), cell=cell)[0]
 
-    assert torch.autograd.gradcheck(hidden_states, weights)
+    inputs = [weight.requires_grad_() for weight in weights.values()]
+    assert torch.autograd.gradcheck(hidden_states, inputs)
 
 
 def test_arrays_that_do_not_lie_in_order_are_read_right():
-    a, M, d, state, loss_weights = problem("gru", (13, 3, 5))
-    wanted = results(recur_plain, "gru", a, M, d, state, loss_weights)
-    scattered = [
-        a.permute(2, 0, 1).contiguous().permute(1, 2, 0),
-        M.t().contiguous().t(),
-        d,
-        state.t().contiguous().t(),
-    ]
-    h, _ = recur(*scattered, "gru")
-    assert torch.equal(h, recur(a, M, d, state, "gru")[0])
-    a, M, d = (tensor.requires_grad_() for tensor in scattered[:3])
-    h, _ = recur(a, M, d, scattered[3], "gru")
+    arguments, loss_weights = problem("gru", (13, 3, 5))
+    wanted = results(recur, "gru", arguments, loss_weights)
+    scattered = {
+        name: value.t().contiguous().t() if value.ndim == 2 else value
+        for name, value in arguments.items()
+    }
+    weights = {name: scattered[name].requires_grad_() for name in WEIGHTS}
+    h, _ = recur(**scattered | weights, cell="gru")
+    assert torch.equal(h, wanted["h"])
     # A permuted product of the output hands back a gradient that does not lie in order either.
     (h.permute(2, 1, 0) * loss_weights.permute(2, 1, 0).contiguous()).sum().backward()
-    for found, name in ((a.grad, "da"), (M.grad, "dM"), (d.grad, "dd")):
-        np.testing.assert_allclose(found, wanted[name], rtol=0, atol=1e-12)
+    for name, weight in weights.items():
+        np.testing.assert_allclose(weight.grad, wanted[f"d{name}"], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_inputs_stay_as_they_are(cell):
-    inputs = problem(cell, (7, 2, 3))
-    before = [tensor.clone() for tensor in inputs]
-    results(recur, cell, *inputs)
-    assert all(map(torch.equal, inputs, before))
+    arguments, loss_weights = problem(cell, (7, 2, 3))
+    before = {name: value.clone() for name, value in arguments.items()}
+    results(recur, cell, arguments, loss_weights)
+    assert all(torch.equal(arguments[name], before[name]) for name in before)
+
+
+def test_the_last_sample_is_never_read():
+    arguments, loss_weights = problem("tanh", (7, 2, 3))
+    wanted = results(recur, "tanh", arguments, loss_weights)
+    arguments["signal"][:, -1] = np.nan
+    found = results(recur, "tanh", arguments, loss_weights)
+    assert all(torch.equal(found[what], wanted[what]) for what in wanted)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("cell", CELLS)
 def test_saturated_units_neither_overflow_nor_lose_their_sign(cell, dtype):
-    inputs = problem(cell, (4, 3, 5), dtype, scale=1e4)
-    wanted = results(recur_plain, cell, *inputs)
-    found = results(recur, cell, *inputs)
+    arguments, loss_weights = problem(cell, (4, 3, 5), dtype, scale=1e4)
+    wanted = results(recur_plain, cell, arguments, loss_weights)
+    found = results(recur, cell, arguments, loss_weights)
     for what in wanted:
         assert found[what].isfinite().all()
         assert relative_error(found[what], wanted[what]) < TOLERANCE[dtype]
+
+
+def with_one_step_of(value, cell, dtype):
+    """A problem in which stream 1 meets `value` in the pre-activation of unit 2 at step 3."""
+    arguments, loss_weights = problem(cell, (9, 4, 7), dtype)
+    arguments["phones"] %= PHONES - 1
+    arguments["phones"][1, 3] = PHONES - 1
+    arguments["V"][PHONES - 1, 2] = value
+    return arguments, loss_weights
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf], ids=str)
 @pytest.mark.parametrize("cell", CELLS)
 def test_nan_and_infinity_spread_as_in_the_plain_recurrence(cell, bad, dtype):
-    a, M, d, state, _ = problem(cell, (9, 4, 7), dtype)
-    a[3, 1, 2] = bad
-    wanted, _ = recur_plain(a, M, d, state, cell)
-    found, last = recur(a, M, d, state, cell)
+    arguments, _ = with_one_step_of(bad, cell, dtype)
+    wanted, _ = recur_plain(**arguments, cell=cell)
+    found, last = recur(**arguments, cell=cell)
     assert torch.equal(found.isnan(), wanted.isnan())
     assert torch.equal(found.isinf(), wanted.isinf())
     others = [0, 2, 3]
-    assert found[:, others].isfinite().all()
+    assert found[:, :, others].isfinite().all()
     if np.isnan(bad):
-        assert found[4:, 1].isnan().all()
+        assert found[4:, :, 1].isnan().all()
         assert last[1].isnan().all()
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_nan_that_comes_back_reaches_the_gradients(cell):
-    a, M, d, state, loss_weights = problem(cell, (9, 2, 7))
+    arguments, loss_weights = problem(cell, (9, 2, 7))
     if cell == "relu":
-        a = a.abs() + 10  # all units on, so that none keeps the nan from passing
-    loss_weights[5, 1, 3] = np.nan
-    found = results(recur, cell, a, M, d, state, loss_weights)
-    assert found["dM"].isnan().any()
-    assert found["da"][:6, 1].isnan().any(dim=1).all()
-    assert found["da"][6:].isfinite().all()
-    assert found["da"][:, 0].isfinite().all()
+        arguments["b"] += 100  # all units on, so that none keeps the nan from passing
+    loss_weights[5, 3, 1] = np.nan
+    found = results(recur, cell, arguments, loss_weights)
+    for name in ("dM", "dW", "dV", "db"):
+        assert found[name].isnan().any()
 
 
 def test_an_exploding_linear_growth_becomes_infinite_and_is_not_hidden():
-    a, M, d, state, _ = problem("relu", (120, 1, 3), torch.float32)
-    h, _ = recur(a, 10 * M.abs(), d, state, "relu")
+    arguments, _ = problem("relu", (120, 1, 3), torch.float32)
+    h, _ = recur(**arguments | {"M": 10 * arguments["M"].abs() + 1}, cell="relu")
     assert not h[-1].isfinite().any()
 
 
 def test_a_second_derivative_is_refused_rather_than_wrong():
-    a, M, d, state, loss_weights = problem("tanh", (5, 2, 3))
-    M.requires_grad_()
-    h, _ = recur(a, M, d, state, "tanh")
+    arguments, loss_weights = problem("tanh", (5, 2, 3))
+    M = arguments["M"].requires_grad_()
+    h, _ = recur(**arguments, cell="tanh")
     (first,) = torch.autograd.grad((h * loss_weights).sum(), M, create_graph=True)
     with pytest.raises(RuntimeError):
         torch.autograd.grad((first**2).sum(), M)
+
+
+# --- the activations ----------------------------------------------------------------------------
+
+
+@njit
+def everywhere(function, x, found):
+    for i in range(x.size):
+        found[i] = function(x[i])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=str)
+def test_the_activations_are_as_exact_as_they_say(dtype):
+    one, unit = dtype(1), np.finfo(dtype).eps
+    tanh = njit(lambda x: _tanh(x, one))
+    sigmoid = njit(lambda x: _sigmoid(x, one))
+    exp = njit(lambda x: _exp(x))
+    x = np.linspace(-85, 85, 200_001).astype(dtype)
+    exact = x.astype(np.longdouble)
+    found = np.empty_like(x)
+    everywhere(tanh, x, found)
+    assert np.abs(found - np.tanh(exact)).max() < 2 * unit
+    everywhere(sigmoid, x, found)
+    assert np.abs(found - 1 / (1 + np.exp(-exact))).max() < 2 * unit
+    everywhere(exp, x, found)
+    assert (np.abs(found / np.exp(exact) - 1) / (1 + np.abs(exact))).max() < 2e-7
+    x = np.array([-np.inf, -1e30, np.nan, 1e30, np.inf], dtype)
+    found = np.empty_like(x)
+    everywhere(tanh, x, found)
+    np.testing.assert_array_equal(found, [-1, -1, np.nan, 1, 1])
+    everywhere(sigmoid, x, found)
+    np.testing.assert_allclose(found, [0, 0, np.nan, 1, 1], rtol=0, atol=2e-38)
 
 
 # --- the reconstruction -------------------------------------------------------------------------

@@ -15,23 +15,20 @@ The gates stand side by side in the last axis, of G = H, 3H (s, z, n) or 4H (i, 
 as in Cho et al. (2014) and Hochreiter & Schmidhuber (1997) in torch's order. Arrays are
 time-major. The state is h, for an lstm h and c side by side.
 
-`recur_plain` is the definition, a step at a time in torch; `recur` is what training calls: numba
-on the CPU, torch's fused kernels (cuDNN) on a GPU. `reconstruct` and `reconstruct_plain` are such a
-pair for predicting an utterance sample by sample.
+`recur_plain` is the definition, a step at a time in torch; `recur` is what training calls: the
+compiled loops of rnnpipe/kernels/loops.py on the CPU, torch's fused kernels (cuDNN) on a GPU.
+`reconstruct_plain` defines what the loop `reconstruct` does: predict an utterance sample by sample.
 """
-
-import math
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
-CELLS = ("sigmoid", "tanh", "relu", "gru", "lstm")
-SIGMOID, TANH, RELU, GRU, LSTM = range(5)
-# Free to reorder sums, but not to assume away the infinities that a diverging network makes.
-FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
+from rnnpipe.kernels.loops import GRU, LSTM, backward, forward
+
+CELLS = ("sigmoid", "tanh", "relu", "gru", "lstm")  # in the order of rnnpipe.kernels.loops
 NUM_GATES = {"sigmoid": 1, "tanh": 1, "relu": 1, "gru": 3, "lstm": 4}
 
 
@@ -40,17 +37,27 @@ def state_size(cell: str, hidden_size: int) -> int:
     return hidden_size * (2 if cell == "lstm" else 1)
 
 
-def recur(a: Tensor, M: Tensor, d: Tensor, state: Tensor, cell: str) -> tuple[Tensor, Tensor]:
-    """Run the recurrence over time.
+def recur(
+    signal: Tensor,
+    phones: Tensor,
+    W: Tensor,
+    V: Tensor,
+    M: Tensor,
+    d: Tensor,
+    b: Tensor,
+    state: Tensor,
+    cell: str,
+) -> tuple[Tensor, Tensor]:
+    """Run the hidden layer over time.
 
     Parameters
     ----------
-    a : Tensor, shape (T, B, G)
-        The input's share of the pre-activations.
-    M : Tensor, shape (H, G)
-        Recurrent weights.
-    d : Tensor, shape (H,)
-        The gru's bias inside the reset product; other cells ignore it.
+    signal : Tensor, shape (B, order + T)
+        Standardised samples; no gradient flows into them, and the last one is not read.
+    phones : integer Tensor, shape (B, T)
+        Phone of each sample to predict.
+    W, V, M, d, b : Tensor, shapes (order, G), (num_phones, G), (H, G), (H,), (G,)
+        The layer's weights; d is the gru's bias inside the reset product.
     state : Tensor, shape (B, H), for an lstm (B, 2H)
         State before the first step. No gradient flows into it.
     cell : str
@@ -58,24 +65,35 @@ def recur(a: Tensor, M: Tensor, d: Tensor, state: Tensor, cell: str) -> tuple[Te
 
     Returns
     -------
-    h : Tensor, shape (T, B, H)
+    h : Tensor, shape (T, H, B)
         Hidden states.
     state : Tensor, shape of `state`
         State after the last step, detached.
     """
-    if a.is_cuda:
-        return _recur_fused(a, M, d, state, cell)
-    h, c = _Recurrence.apply(a, M, d, state, CELLS.index(cell))
-    last = torch.cat((h[-1], c[-1]), dim=1) if cell == "lstm" else h[-1]
-    return h, last.detach()
+    if signal.is_cuda:
+        return _recur_fused(signal, phones, W, V, M, d, b, state, cell)
+    h, c = _Recurrence.apply(signal, phones, W, V, M, d, b, state, CELLS.index(cell))
+    last = torch.cat((h[-1], c[-1])) if cell == "lstm" else h[-1]
+    return h, last.t().detach()
 
 
-def recur_plain(a: Tensor, M: Tensor, d: Tensor, state: Tensor, cell: str) -> tuple[Tensor, Tensor]:
+def recur_plain(
+    signal: Tensor,
+    phones: Tensor,
+    W: Tensor,
+    V: Tensor,
+    M: Tensor,
+    d: Tensor,
+    b: Tensor,
+    state: Tensor,
+    cell: str,
+) -> tuple[Tensor, Tensor]:
     """Do what `recur` does, a step at a time: the definition that the fast loops are held to."""
     H = M.shape[0]
     h, c = state[:, :H], state[:, H:]
     outputs = []
-    for a_t in a:
+    for t in range(phones.shape[1]):
+        a_t = signal[:, t : t + len(W)] @ W + V[phones[:, t].long()] + b
         r = h @ M
         if cell == "gru":
             s, z = torch.sigmoid(a_t[:, : 2 * H] + r[:, : 2 * H]).chunk(2, dim=1)
@@ -87,19 +105,30 @@ def recur_plain(a: Tensor, M: Tensor, d: Tensor, state: Tensor, cell: str) -> tu
             h = torch.sigmoid(o) * torch.tanh(c)
         else:
             h = getattr(torch, cell)(a_t + r)
-        outputs.append(h)
+        outputs.append(h.t())
     return torch.stack(outputs), torch.cat((h, c), dim=1).detach()
 
 
 def _recur_fused(
-    a: Tensor, M: Tensor, d: Tensor, state: Tensor, cell: str
+    signal: Tensor,
+    phones: Tensor,
+    W: Tensor,
+    V: Tensor,
+    M: Tensor,
+    d: Tensor,
+    b: Tensor,
+    state: Tensor,
+    cell: str,
 ) -> tuple[Tensor, Tensor]:
-    """Do what `recur` does with torch's fused recurrent kernels.
+    """Do what `recur` does with torch's convolution and its fused recurrent kernels.
 
-    They insist on an input product of their own, so `a` goes in through the identity. They know
-    no sigmoid cell either, but sigmoid(x) = (1 + tanh(x / 2)) / 2 turns one into a tanh cell in
-    g = 2h - 1:  g_t = tanh(a_t / 2 + 1 M / 4 + g_{t-1} M / 4).
+    A window that slides by one sample is a convolution. The recurrent kernels insist on an input
+    product of their own, so its result goes in through the identity. They know no sigmoid cell
+    either, but sigmoid(x) = (1 + tanh(x / 2)) / 2 turns one into a tanh cell in g = 2h - 1:
+    g_t = tanh(a_t / 2 + 1 M / 4 + g_{t-1} M / 4).
     """
+    projected = functional.conv1d(signal[:, None, :-1], W.t()[:, None, :])
+    a = projected.permute(2, 0, 1) + functional.embedding(phones.t(), V) + b
     H, G = M.shape
     recurrent_bias = torch.cat((d.new_zeros(2 * H), d)) if cell == "gru" else M.new_zeros(G)
     h, c = state[:, :H], state[:, H:]
@@ -111,171 +140,51 @@ def _recur_fused(
     if cell == "lstm":
         start = (h[None].contiguous(), c[None].contiguous())
         output, h, c = torch.lstm(a, start, weights, *options)
-        return output, torch.cat((h[0], c[0]), dim=1).detach()
+        return output.transpose(1, 2), torch.cat((h[0], c[0]), dim=1).detach()
     fused = {"gru": torch.gru, "relu": torch.rnn_relu}.get(cell, torch.rnn_tanh)
     output, _ = fused(a, h[None].contiguous(), weights, *options)
     if cell == "sigmoid":
         output = (1 + output) / 2
-    return output, output[-1].detach()
+    return output.transpose(1, 2), output[-1].detach()
 
 
 class _Recurrence(torch.autograd.Function):
     """The numba loops, as torch sees them."""
 
     @staticmethod
-    def forward(ctx, a, M, d, state, cell):
-        H = M.shape[0]
-        gates = a.detach().clone(memory_format=torch.contiguous_format)
-        h = a.new_empty(*a.shape[:2], H)
+    def forward(ctx, signal, phones, W, V, M, d, b, state, cell):
+        H, G = M.shape
+        T, B = phones.shape[1], phones.shape[0]
+        signal, phones = signal.t().contiguous(), phones.t().to(torch.int32).contiguous()
+        gates, h = W.new_empty(T, G, B), W.new_empty(T, H, B)
         # c: an lstm's cell state; for a gru the recurrent share of the candidate, r_n + d.
-        c = a.new_empty(*a.shape[:2], H if cell in (GRU, LSTM) else 0)
-        h0 = state[:, :H].contiguous()
-        c0 = state[:, H:].contiguous()
-        M = M.contiguous()
-        _forward(cell, gates.numpy(), *_arrays(M, d, h0, c0), h.numpy(), c.numpy())
+        c = W.new_empty(T, H if cell in (GRU, LSTM) else 0, B)
+        h0, c0 = state[:, :H].t().contiguous(), state[:, H:].t().contiguous()
+        W_t, M, M_t = W.t().contiguous(), M.contiguous(), M.t().contiguous()
+        d = d[:, None].expand(-1, B).contiguous()
+        forward(cell, *_arrays(signal, phones, W_t, V, M, M_t, d, b, h0, c0, gates, h, c))
         ctx.cell = cell
-        ctx.save_for_backward(gates, M, h0, c0, h, c)
+        ctx.save_for_backward(signal, phones, W_t, V, M, M_t, h0, c0, gates, h, c)
         ctx.mark_non_differentiable(c)
         return h, c
 
     @staticmethod
     @once_differentiable  # a second derivative is an error, rather than wrong
     def backward(ctx, dh, _):
-        gates, M, h0, c0, h, c = ctx.saved_tensors
-        T, B, H = h.shape
-        da = torch.empty_like(gates)
-        # What reaches r differs from what reaches a in the gru's candidate alone.
-        dr = torch.empty_like(gates) if ctx.cell == GRU else da
-        _backward(
-            ctx.cell, *_arrays(gates, M.t().contiguous(), h0, c0, h, c, dh.contiguous(), da, dr)
+        signal, phones, W_t, V, M, M_t, h0, c0, gates, h, c = ctx.saved_tensors
+        dW_t, dV, dM_t = (torch.zeros_like(weight) for weight in (W_t, V, M_t))
+        dd = M.new_zeros(M.shape[0] if ctx.cell == GRU else 0)
+        backward(
+            ctx.cell,
+            *_arrays(signal, phones, M, M_t, h0, c0, gates, h, c, dh.contiguous()),
+            *_arrays(dW_t, dV, dM_t, dd),
         )
-        before = torch.cat((h0[None], h[:-1])).view(T * B, H)
-        dM = before.t() @ dr.view(T * B, -1)
-        dd = dr[:, :, 2 * H :].sum((0, 1)) if ctx.cell == GRU else None
-        return da, dM, dd, None, None
+        # Every step has one phone, so the phones' gradients add up to that of the bias.
+        return None, None, dW_t.t(), dV, dM_t.t(), dd, dV.sum(0), None, None
 
 
 def _arrays(*tensors: Tensor) -> tuple[np.ndarray, ...]:
     return tuple(tensor.detach().numpy() for tensor in tensors)
-
-
-@njit(cache=True, fastmath=FAST, inline="always")
-def _sigmoid(x, one):
-    return one / (one + math.exp(-x))
-
-
-@njit(cache=True, fastmath=FAST, inline="always")
-def _tanh(x, one):
-    # Through exp, which vectorises; the absolute error stays within two units of rounding.
-    return one - (one + one) / (one + math.exp(x + x))
-
-
-@njit(cache=True, fastmath=FAST)
-def advance(cell, gates, r, d, before, h, c_before, c):
-    """Take one step: `gates` (B, G) holds a_t and comes back as the gates' values."""
-    B, H = h.shape
-    one = h.dtype.type(1)
-    if cell == SIGMOID:
-        for b in range(B):
-            for j in range(H):
-                h[b, j] = _sigmoid(gates[b, j] + r[b, j], one)
-    elif cell == TANH:
-        for b in range(B):
-            for j in range(H):
-                h[b, j] = _tanh(gates[b, j] + r[b, j], one)
-    elif cell == RELU:
-        for b in range(B):
-            for j in range(H):
-                h[b, j] = max(gates[b, j] + r[b, j], one - one)
-    elif cell == GRU:
-        for b in range(B):
-            for j in range(H):
-                s = _sigmoid(gates[b, j] + r[b, j], one)
-                z = _sigmoid(gates[b, H + j] + r[b, H + j], one)
-                c[b, j] = r[b, 2 * H + j] + d[j]
-                n = _tanh(gates[b, 2 * H + j] + s * c[b, j], one)
-                gates[b, j], gates[b, H + j], gates[b, 2 * H + j] = s, z, n
-                h[b, j] = (one - z) * n + z * before[b, j]
-    else:
-        for b in range(B):
-            for j in range(H):
-                i = _sigmoid(gates[b, j] + r[b, j], one)
-                f = _sigmoid(gates[b, H + j] + r[b, H + j], one)
-                g = _tanh(gates[b, 2 * H + j] + r[b, 2 * H + j], one)
-                o = _sigmoid(gates[b, 3 * H + j] + r[b, 3 * H + j], one)
-                gates[b, j], gates[b, H + j] = i, f
-                gates[b, 2 * H + j], gates[b, 3 * H + j] = g, o
-                c[b, j] = f * c_before[b, j] + i * g
-                h[b, j] = o * _tanh(c[b, j], one)
-
-
-@njit(cache=True)
-def _forward(cell, gates, M, d, h0, c0, h, c):
-    r = np.empty(gates.shape[1:], gates.dtype)
-    before, c_before = h0, c0
-    for t in range(gates.shape[0]):
-        np.dot(before, M, r)
-        advance(cell, gates[t], r, d, before, h[t], c_before, c[t])
-        before, c_before = h[t], c[t]
-
-
-@njit(cache=True, fastmath=FAST)
-def _retreat(cell, gates, before, h, c_before, c, dh, dh_before, dc, da, dr):
-    """Undo one step: from dh, and an lstm's dc, which is updated in place, to da and dr.
-
-    `dh_before` gets the part of the previous step's gradient that does not pass through M.
-    """
-    B, H = h.shape
-    one = h.dtype.type(1)
-    zero = one - one
-    if cell == SIGMOID:
-        for b in range(B):
-            for j in range(H):
-                da[b, j] = dh[b, j] * h[b, j] * (one - h[b, j])
-    elif cell == TANH:
-        for b in range(B):
-            for j in range(H):
-                da[b, j] = dh[b, j] * (one - h[b, j] * h[b, j])
-    elif cell == RELU:
-        for b in range(B):
-            for j in range(H):
-                da[b, j] = dh[b, j] if h[b, j] > zero else zero
-    elif cell == GRU:
-        for b in range(B):
-            for j in range(H):
-                s, z, n = gates[b, j], gates[b, H + j], gates[b, 2 * H + j]
-                da_n = dh[b, j] * (one - z) * (one - n * n)
-                da_s = da_n * c[b, j] * s * (one - s)
-                da_z = dh[b, j] * (before[b, j] - n) * z * (one - z)
-                da[b, j], da[b, H + j], da[b, 2 * H + j] = da_s, da_z, da_n
-                dr[b, j], dr[b, H + j], dr[b, 2 * H + j] = da_s, da_z, da_n * s
-                dh_before[b, j] = dh[b, j] * z
-    else:
-        for b in range(B):
-            for j in range(H):
-                i, f = gates[b, j], gates[b, H + j]
-                g, o = gates[b, 2 * H + j], gates[b, 3 * H + j]
-                squashed = _tanh(c[b, j], one)
-                to_c = dc[b, j] + dh[b, j] * o * (one - squashed * squashed)
-                da[b, j] = to_c * g * i * (one - i)
-                da[b, H + j] = to_c * c_before[b, j] * f * (one - f)
-                da[b, 2 * H + j] = to_c * i * (one - g * g)
-                da[b, 3 * H + j] = dh[b, j] * squashed * o * (one - o)
-                dc[b, j] = to_c * f
-
-
-@njit(cache=True)
-def _backward(cell, gates, M_t, h0, c0, h, c, dh, da, dr):
-    T = h.shape[0]
-    carried = np.zeros(h.shape[1:], h.dtype)
-    through_M = np.zeros_like(carried)
-    dc = np.zeros_like(carried)
-    for t in range(T - 1, -1, -1):
-        before = h[t - 1] if t else h0
-        c_before = c[t - 1] if t else c0
-        total = dh[t] + through_M + carried
-        _retreat(cell, gates[t], before, h[t], c_before, c[t], total, carried, dc, da[t], dr[t])
-        np.dot(dr[t], M_t, through_M)
 
 
 def reconstruct_plain(
@@ -296,70 +205,13 @@ def reconstruct_plain(
     """Do what `reconstruct` does with `recur_plain`: the definition that the loop is held to."""
     signal, predictions = signal.clone(), signal.new_zeros(len(phones))
     state = signal.new_zeros(1, state_size(CELLS[cell], len(M)))
-    for t, phone in enumerate(phones.tolist()):
-        a = signal[t : t + order] @ W + V[phone] + b
-        h, state = recur_plain(a[None, None], M, d, state, CELLS[cell])
-        y = h[0, 0] @ U + c[0]
+    for t, phone in enumerate(phones):
+        window = signal[None, t : t + order + 1]
+        h, state = recur_plain(window, phone[None, None], W, V, M, d, b, state, CELLS[cell])
+        y = U @ h[0, :, 0] + c[0]
         if feed_back:
             if not abs(y) <= limit:
                 return predictions, t
             signal[order + t] = y
         predictions[t] = y
     return predictions, len(phones)
-
-
-# In this file because numba compiles `advance` into it, and would not notice a change of `advance`
-# in another file when it takes the compiled loop from its cache.
-@njit(cache=True)
-def reconstruct(signal, order, phones, W, V, M, d, b, U, c, cell, feed_back, limit):
-    """Predict every sample of `signal` after the first `order`, one at a time.
-
-        teacher forced   y_t = f(x_{t-k} .. x_{t-1}, p_t, h_{t-1})     from the true past
-        free running     y_t = f(y_{t-k} .. y_{t-1}, p_t, h_{t-1})     from the network's own
-
-    with f the network of `rnnpipe.model`. A free run writes each prediction back into the signal
-    that the next windows are cut from.
-
-    Parameters
-    ----------
-    signal : float32 array, shape (order + T,)
-        Standardised samples; with `feed_back` overwritten from `order` on.
-    order : int
-        Window length k.
-    phones : uint8 array, shape (T,)
-        Phone of each sample to predict.
-    W, V, M, d, b, U, c : float32 arrays
-        The network's weights, contiguous: (order, G), (phones, G), (H, G), (H,), (G,), (H,), (1,).
-    cell : int
-        Index into `recurrence.CELLS`.
-    feed_back : bool
-        Whether predictions replace the samples.
-    limit : float
-        A fed-back prediction that is not within [-limit, limit] ends the run.
-
-    Returns
-    -------
-    predictions : float32 array, shape (T,)
-        Zeros from the sample on that ended the run.
-    end : int
-        Number of samples predicted, T where the run went through.
-    """
-    T, (H, G) = phones.size, M.shape
-    predictions = np.zeros(T, signal.dtype)
-    gates, r = np.empty((1, G), signal.dtype), np.empty((1, G), signal.dtype)
-    # The state before and after a step; the two swap places.
-    h, h_next = np.zeros((1, H), signal.dtype), np.empty((1, H), signal.dtype)
-    s, s_next = np.zeros((1, H), signal.dtype), np.empty((1, H), signal.dtype)
-    for t in range(T):
-        np.dot(signal[t : t + order].reshape(1, order), W, gates)
-        gates += V[phones[t]] + b
-        np.dot(h, M, r)
-        advance(cell, gates, r, d, h, h_next, s, s_next)
-        h, h_next, s, s_next = h_next, h, s_next, s
-        y = np.dot(h[0], U) + c[0]
-        if feed_back:
-            if not abs(y) <= limit:
-                return predictions, t
-            signal[order + t] = y
-        predictions[t] = y
-    return predictions, T
