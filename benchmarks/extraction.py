@@ -132,23 +132,23 @@ def main() -> None:
         tree, ours, theirs = (Path(folder, name) for name in ("timit", "windows", "manifests"))
         make_tree(tree, arguments.times)
         raw = sum(path.stat().st_size - 1024 for path in tree.rglob("*.WAV"))
-        print(f"{arguments.times * SPEAKERS * 10} utterances, {raw / 32_000 / 3600:.2f} hours")
+        print(f"- {arguments.times * SPEAKERS * 10} utterances, {raw / 32_000 / 3600:.2f} hours")
         times: dict[str, list[float]] = {"rnnpipe": [], "lhotse": []}
         for turn in range(arguments.repeat):
             times["rnnpipe"].append(seconds(OURS, str(tree), str(ours)))
             if turn == 0:  # before lhotse's processes count too; ru_maxrss is in KiB on Linux
                 peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-                print(f"rnnpipe, peak memory of a process: {peak:.0f} MiB")
+                print(f"- rnnpipe, peak memory of a process: {peak:.0f} MiB")
             times["lhotse"].append(seconds(LHOTSE, str(tree), str(theirs)))
         files = sorted(ours.glob("*.parquet"))
         disk = sum(path.stat().st_size for path in files)
         read = bytes_read_for_one(files)
     medians = {name: statistics.median(values) for name, values in times.items()}
     for name, values in times.items():
-        print(f"{name}: {medians[name]:.1f} s ({', '.join(f'{value:.1f}' for value in values)})")
-    print(f"lhotse / rnnpipe: {medians['lhotse'] / medians['rnnpipe']:.2f}")
-    print(f"bytes on disk for each byte of raw audio: {disk / raw:.3f}")
-    print(f"read to find one utterance among all: {read / 1e6:.1f} of {disk / 1e6:.0f} MB")
+        print(f"- {name}: {medians[name]:.1f} s ({', '.join(f'{value:.1f}' for value in values)})")
+    print(f"- lhotse / rnnpipe: {medians['lhotse'] / medians['rnnpipe']:.2f}")
+    print(f"- bytes on disk for each byte of raw audio: {disk / raw:.3f}")
+    print(f"- read to find one utterance among all: {read / 1e6:.1f} of {disk / 1e6:.0f} MB")
 
 
 if __name__ == "__main__":

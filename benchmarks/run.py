@@ -28,18 +28,22 @@ def main() -> None:
         f"{name} {importlib.metadata.version(name)}"
         for name in ("torch", "numba", "pyarrow", "lhotse")
     )
+    made = (
+        f"{date.today()}, {processor()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, {versions}."
+    )
     parts = [
-        "# Measured\n\nWritten by `make bench`, which measures both sides of every ratio in the same run. "
-        f"{date.today()}, {processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"{versions}. No GPU was there: nothing here is measured on one.\n"
+        "# Measured",
+        "Written by `make bench`, which measures both sides of a ratio in the same run. Nothing here "
+        f"was measured on a GPU. {made}",
     ]
     for title, (script, *arguments) in SECTIONS.items():
         print(f"## {title}", flush=True)
         command = [sys.executable, str(HERE / script), *arguments]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         print(done.stdout)
-        parts.append(f"## {title}\n\n`python benchmarks/{script}`\n\n{done.stdout}")
-    (HERE / "RESULTS.md").write_text("\n".join(parts))
+        parts += [f"## {title}", f"`python benchmarks/{script}`", done.stdout.strip()]
+    (HERE / "RESULTS.md").write_text("\n\n".join(parts) + "\n")
 
 
 if __name__ == "__main__":
