@@ -34,8 +34,8 @@ def main() -> None:
     )
     parts = [
         "# Measured",
-        "Written by `make bench`, which measures both sides of a ratio in the same run. Nothing here "
-        f"was measured on a GPU. {made}",
+        "Written by `make bench`, which measures both sides of a ratio in the same run. Nothing "
+        f"here was measured on a GPU. {made}",
     ]
     for title, (script, *arguments) in SECTIONS.items():
         print(f"## {title}", flush=True)

@@ -3,13 +3,14 @@
 import difflib
 import fnmatch
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from rnnpipe.corpus.splits import STANDARD_SPLITS, standard_split
+from rnnpipe.corpus.splits import SPEAKERS, STANDARD_SPLITS, standard_split
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
 from rnnpipe.windows import Series, statistics
@@ -74,7 +75,9 @@ def describe(series: Sequence[Series], num_phones: int) -> Experiment:
     return Experiment(utterances, series[0].order, num_phones, mean, std, count)
 
 
-def select(available: Sequence[str], patterns: Sequence[str]) -> list[str]:
+def select(
+    available: Sequence[str], patterns: Sequence[str], rejected: Collection[str] = ()
+) -> list[str]:
     """Pick utterances by id or by glob.
 
     Parameters
@@ -85,6 +88,8 @@ def select(available: Sequence[str], patterns: Sequence[str]) -> list[str]:
         Ids such as TRAIN/DR8/FCLT0/SI2068; the beginnings of ids, TRAIN/DR8/FCLT0 (a speaker) or
         TRAIN (a split); globs such as TEST/DR?/F*/SX*; or standard splits by name, such as
         core_test or dev_without_sa. Case does not matter.
+    rejected : collection of str
+        Ids that the corpus has but that could not be read.
 
     Returns
     -------
@@ -102,14 +107,22 @@ def select(available: Sequence[str], patterns: Sequence[str]) -> list[str]:
         wanted = pattern.strip("/").upper()
         if wanted.lower() in STANDARD_SPLITS:
             matches = list(filter(standard_split(wanted.lower()), available))
+            _warn_if_partial(pattern, matches)
         else:
             matches = [
                 one
                 for one in available
                 if one.startswith(f"{wanted}/") or fnmatch.fnmatchcase(one, wanted)
             ]
-        if not matches:
-            nearest = difflib.get_close_matches(wanted, available, n=3, cutoff=0.0)
+        if not matches and wanted in rejected:
+            problems.append(
+                f"experiment.utterances: {wanted} could not be read and was left out of the "
+                "corpus; results/corpus/rejected.csv says why."
+            )
+        elif not matches:
+            splits = difflib.get_close_matches(wanted.lower(), STANDARD_SPLITS, n=1, cutoff=0.8)
+            ids = difflib.get_close_matches(wanted, available, n=3, cutoff=0.0)
+            nearest = splits + ids
             problems.append(
                 f"experiment.utterances: the corpus has no utterance {pattern!r}; "
                 f"the nearest are {', '.join(nearest)}."
@@ -118,3 +131,17 @@ def select(available: Sequence[str], patterns: Sequence[str]) -> list[str]:
     if problems:
         raise RnnpipeError("\n".join(problems))
     return list(chosen)
+
+
+def _warn_if_partial(split: str, matches: Sequence[str]) -> None:
+    """Say so where a corpus has not all the speakers that a standard split names."""
+    wanted = SPEAKERS.get(split.lower().removesuffix("_without_sa"), frozenset())
+    missing = sorted(wanted - {utterance.split("/")[2] for utterance in matches})
+    if matches and missing:
+        logging.getLogger(__name__).warning(
+            "experiment.utterances: %s has %d speakers, of which this corpus lacks %d: %s.",
+            split,
+            len(wanted),
+            len(missing),
+            ", ".join(missing),
+        )

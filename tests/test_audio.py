@@ -210,7 +210,7 @@ BAD = {
     ),
     "sample_checksum lies": (sphere([1, 2], sample_checksum="4"), "the samples add up to 3"),
     "unknown byte order": (sphere(sample_byte_format="11"), "sample_byte_format is '11'"),
-    "no byte order": (sphere(drop=["sample_byte_format"]), "sample_byte_format is None"),
+    "no byte order": (sphere(drop=["sample_byte_format"]), "no sample_byte_format"),
     "A-law": (sphere(sample_coding="alaw"), "sample_coding is 'alaw'"),
     "mu-law of two bytes": (sphere(sample_coding="ulaw"), "sample_n_bytes is 2"),
     "mu-law cut short": (mu_law(range(256))[:-1], "says 256 samples (256 bytes), but 255"),

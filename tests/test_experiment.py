@@ -90,3 +90,22 @@ def test_a_standard_split_goes_by_its_name():
     assert select(corpus, ["core_test"]) == corpus[1:3]
     assert select(corpus, ["Core_Test_without_SA"]) == corpus[2:3]
     assert select(corpus, ["dev"]) == corpus[:1]
+
+
+def test_a_part_of_a_standard_split_does_not_pass_for_the_whole(caplog):
+    corpus = ["TEST/DR1/MDAB0/SA1", "TEST/DR1/MWBT0/SX5"]
+    assert select(corpus, ["core_test"]) == corpus
+    assert "core_test has 24 speakers, of which this corpus lacks 22: FDHC0, " in caplog.text
+    caplog.clear()
+    select(corpus, ["test", "TEST/DR1"])
+    assert not caplog.text
+
+
+def test_a_misspelt_split_is_answered_with_the_split():
+    with pytest.raises(RnnpipeError, match="no utterance 'coretest'; the nearest are core_test, "):
+        select(AVAILABLE, ["coretest"])
+
+
+def test_an_utterance_that_was_rejected_is_said_to_be():
+    with pytest.raises(RnnpipeError, match="TRAIN/DR1/FABC0/SX1 could not be read"):
+        select(AVAILABLE, ["TRAIN/DR1/FABC0/SX1"], {"TRAIN/DR1/FABC0/SX1"})

@@ -119,7 +119,8 @@ def test_a_folder_with_two_layouts_needs_a_name(tmp_path):
 def test_the_root_may_be_a_split_itself(tmp_path):
     ldc(tmp_path)
     assert ids(tmp_path / "TEST") == ["TEST/DR8/MABC0/SX12"]
-    assert find_shards(tmp_path / "TEST") == {"TEST-DR8": [tmp_path / "TEST/DR8"]}
+    region = tmp_path / "TEST/DR8"
+    assert find_shards(tmp_path / "TEST") == {"TEST-DR8": [region, region / "MABC0"]}
 
 
 def test_the_root_may_be_relative(tmp_path, monkeypatch):

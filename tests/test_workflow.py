@@ -254,11 +254,43 @@ def test_a_new_speaker_extracts_one_shard(finished, tmp_path):
     shutil.copytree(finished / "results/corpus/mini-timit", tmp_path / "corpus")
     config = changed(corpus={"root": "corpus"})
     snakemake(tmp_path, "windows", config=config)
+    times = region.stat()
     shutil.copytree(region / "FXWH7", region / "FNEW0")
+    os.utime(region, ns=(times.st_atime_ns, times.st_mtime_ns))  # as unpacking an archive does
     output = snakemake(tmp_path, "windows")
     assert re.findall(r"wildcards: shard=(.+)", output) == ["TRAIN-DR8"]
     table = pd.read_parquet(tmp_path / "results/corpus/utterances.parquet")
     assert len(table) == 90
+
+
+def test_a_new_speaker_of_a_flat_copy_extracts_one_shard(finished, tmp_path):
+    for speaker in (finished / "results/corpus/mini-timit").glob("T*/DR*/*"):
+        flat = f"{speaker.parent.name}-{speaker.name}".lower()
+        shutil.copytree(speaker, tmp_path / "corpus" / flat)
+    config = changed(corpus={"root": "corpus"})
+    snakemake(tmp_path, "windows", config=config)
+    shutil.copytree(tmp_path / "corpus/dr8-fxwh7", tmp_path / "corpus/dr8-fnew0")
+    output = snakemake(tmp_path, "windows")
+    assert re.findall(r"wildcards: shard=(.+)", output) == ["TRAIN-DR8"]
+
+
+def test_no_windows_of_another_corpus_stay_behind(finished, tmp_path):
+    mini = finished / "results/corpus/mini-timit"
+    shutil.copytree(mini, tmp_path / "whole")
+    shutil.copytree(mini / "TRAIN/DR8", tmp_path / "part/TRAIN/DR8")
+    (tmp_path / "corpus").symlink_to("whole")
+    config = changed(corpus={"root": "corpus"})
+    snakemake(tmp_path, "windows", config=config)
+    (tmp_path / "corpus").unlink()
+    (tmp_path / "corpus").symlink_to("part")
+    snakemake(tmp_path, "windows")
+    windows = [path.name for path in (tmp_path / "results/windows").iterdir()]
+    assert windows == ["TRAIN-DR8.parquet"]
+    assert len(pd.read_parquet(tmp_path / "results/corpus/utterances.parquet")) == 10
+    (tmp_path / "corpus").unlink()
+    (tmp_path / "corpus").symlink_to("whole")
+    snakemake(tmp_path, "windows")
+    assert len(list((tmp_path / "results/windows").iterdir())) == 8
 
 
 # --- other experiments ----------------------------------------------------------------------------

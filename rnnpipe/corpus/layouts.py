@@ -153,7 +153,8 @@ def find_shards(
     Returns
     -------
     dict of str to list of Path
-        The folders in which the speakers of each shard lie, by its name, such as "TRAIN-DR1".
+        The folders of each shard's regions and speakers, by its name, such as "TRAIN-DR1": what is
+        added to the shard or taken away changes one of their times, or the list.
 
     Raises
     ------
@@ -170,10 +171,12 @@ def find_shards(
                 if flat or not tree.flat:
                     region = flat[1] if tree.flat else below.name
                     lies_in = shards.setdefault(f"{split}-{region.upper()}", [])
-                    lies_in.append(folder if tree.flat else below)
+                    lies_in.append(below)
+                    if not tree.flat:
+                        lies_in += list_folder(below).folders
     if not shards:
         raise CorpusError([_no_utterances(Path(root), layout)])
-    return {shard: list(dict.fromkeys(folders)) for shard, folders in sorted(shards.items())}
+    return dict(sorted(shards.items()))
 
 
 def shard_of(place: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from rnnpipe.corpus.checks import Refused, check_channels, check_rate, compressed_with
 
 _BYTE_ORDERS = {"01": "<i2", "10": ">i2"}
-_MU_LAW_CODINGS = ("ulaw", "mu-law")
+_MU_LAW_CODINGS = ("ulaw", "mu-law", "mulaw")
 
 
 def decode_sphere(data: bytes) -> np.ndarray:
@@ -30,6 +30,8 @@ def decode_sphere(data: bytes) -> np.ndarray:
     fields, header_size = _sphere_header(data)
 
     coding = fields.get("sample_coding", "pcm").lower()
+    if data.startswith(b"ajkg", header_size):  # whatever the header says
+        raise Refused(compressed_with("shorten"))
     for method in ("shorten", "shortpack", "wavpack"):
         if method in coding:
             raise Refused(compressed_with(method))
@@ -56,6 +58,8 @@ def decode_sphere(data: bytes) -> np.ndarray:
     if coding in _MU_LAW_CODINGS:
         return MU_LAW[np.frombuffer(data, np.uint8, offset=header_size)]
     order = fields.get("sample_byte_format")
+    if order is None:
+        raise Refused("the SPHERE header has no sample_byte_format.")
     if order not in _BYTE_ORDERS:
         raise Refused(f"sample_byte_format is {order!r}; it must be '01' or '10'.")
     samples = np.frombuffer(data, _BYTE_ORDERS[order], offset=header_size).astype(np.int16)

@@ -60,11 +60,12 @@ try:
     check_config(config, schema, config_files())
     CORPUS = corpus_root()
     how = {key: config["corpus"][key] for key in ("layout", "nltk_split")}
-    # Where the speakers of each shard lie; the mini-TIMIT is still to be made.
+    # What each shard is made from; the mini-TIMIT is still to be made.
     if CORPUS == MINI_TIMIT:
-        SHARDS = {shard: [MINI_TIMIT] for shard in minitimit_shards()}
+        SHARDS, LEADS_TO = {shard: [MINI_TIMIT] for shard in minitimit_shards()}, None
     else:
-        SHARDS = find_shards(CORPUS, **how)
+        # A link that leads to another copy by now makes that another corpus.
+        SHARDS, LEADS_TO = find_shards(CORPUS, **how), os.path.realpath(CORPUS)
 except RnnpipeError as error:
     # Plain words, not the traceback that an exception in a Snakefile ends in.
     sys.exit(f"rnnpipe: {error}")

@@ -18,7 +18,7 @@ rule mini_timit:
 
 rule extract:
     input:
-        # Where the speakers of the shard lie: a new one changes the folder's time.
+        # Its regions' and speakers' folders: what is added or taken away changes the list or a time.
         lambda wildcards: SHARDS[wildcards.shard],
     output:
         utterances="results/corpus/shards/{shard}.parquet",
@@ -34,6 +34,7 @@ rule extract:
         runtime=30,
     params:
         root=CORPUS,
+        leads_to=LEADS_TO,
         corpus={key: config["corpus"][key] for key in ("layout", "nltk_split", "on_bad_utterance")},
         order=config["windows"]["order"],
         length=config["windows"]["length"],
@@ -59,6 +60,7 @@ rule utterances:
         runtime=10,
     params:
         root=CORPUS,
+        windows="results/windows",
     script:
         "../scripts/utterances.py"
 
@@ -66,6 +68,7 @@ rule utterances:
 rule experiment:
     input:
         utterances=UTTERANCES,
+        rejected=REJECTED,
         windows=WINDOWS,
     output:
         EXPERIMENT,

@@ -23,6 +23,11 @@ def job(snakemake: Any) -> Iterator[None]:
         level=logging.INFO,
         format="%(asctime)s %(message)s",
     )
+    # What the library warns of is for the terminal as well.
+    terminal = logging.StreamHandler()
+    terminal.setLevel(logging.WARNING)
+    terminal.setFormatter(logging.Formatter("rnnpipe: %(message)s"))
+    logging.getLogger("rnnpipe").addHandler(terminal)
     try:
         yield
     except RnnpipeError as error:

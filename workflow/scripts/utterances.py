@@ -1,4 +1,6 @@
-"""Join the tables of the shards."""
+"""Join the tables of the shards, and drop what other corpora left beside them."""
+
+from pathlib import Path
 
 import pandas as pd
 from job import job
@@ -8,6 +10,11 @@ from rnnpipe.files import replacing
 from rnnpipe.windows import gather_utterances
 
 with job(snakemake):
+    shards = {Path(table).stem for table in snakemake.input.tables}
+    for folder in (Path(snakemake.input.tables[0]).parent, Path(snakemake.params.windows)):
+        for path in folder.glob("*.*"):
+            if path.stem not in shards:
+                path.unlink()
     rejected = pd.concat([pd.read_csv(path) for path in snakemake.input.rejected])
     with replacing(snakemake.output.rejected) as temporary:
         # What is wrong with no single utterance stands in the table of every shard.
