@@ -13,6 +13,7 @@ from PIL import Image
 
 from rnnpipe import figures, report
 from rnnpipe.errors import RnnpipeError
+from rnnpipe.figures import curves, style, waveforms
 
 HOSTILE = "<script>alert('$x_1$')</script>"
 ORDER = 200
@@ -414,7 +415,7 @@ def test_figures_are_valid_and_name_what_they_show(results):
 def test_waveforms_bear_the_labels_of_their_phones(tmp_path, monkeypatch):
     # The same drawing as SVG, whose text can be read back.
     as_svg = lambda figure, path: figure.savefig(path, format="svg")  # noqa: E731
-    monkeypatch.setattr(figures, "_write_png", as_svg)
+    monkeypatch.setattr(style, "_write_png", as_svg)
     sound = speech(seed=0)
     path = tmp_path / "waveforms.png"
     figures.plot_waveforms(sound, sound, sound, phone_segments(), ORDER, 40, path, "It's $5 & a_b")
@@ -437,18 +438,18 @@ def test_the_magnified_stretch_is_the_loudest_after_the_given_samples():
     samples = np.zeros(4000, np.int16)
     samples[:100] = 30_000  # given, so of no interest
     samples[2500:2600] = 9000
-    start, stop = figures._loudest_stretch(samples, order=200, length=160)
+    start, stop = waveforms._loudest_stretch(samples, order=200, length=160)
     assert stop - start == 160 and start <= 2500 and stop >= 2600
 
 
 def test_curves_are_thinned_to_means_and_keep_their_last_update():
     history = pd.DataFrame({"update": range(1, 10_002), "mse": 1.0, "gradient_norm": 2.0})
     history.loc[10_000, "gradient_norm"] = 1e9  # the step that ended it
-    updates, norms = figures._thinned(history, "gradient_norm", 100)
+    updates, norms = curves.thinned(history, "gradient_norm", 100)
     assert len(updates) == 101 and (norms[:-1] == 2.0).all() and updates[0] == 50.5
     assert (updates[-1], norms[-1]) == (10_001, 1e9)
     history.loc[10_000, "gradient_norm"] = np.inf  # not to be drawn
-    assert figures._thinned(history, "gradient_norm", 100)[0][-1] == 10_000
+    assert curves.thinned(history, "gradient_norm", 100)[0][-1] == 10_000
 
 
 def test_one_setting_with_one_update_can_be_drawn(tmp_path):
