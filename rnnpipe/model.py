@@ -85,7 +85,8 @@ class Network(nn.Module):
                     continue
                 bound = scale
                 if init != "uniform":
-                    bound /= math.sqrt(self.hidden_size if name == "U" else fan_in)
+                    by_hidden = init == "hidden" or name == "U"
+                    bound /= math.sqrt(self.hidden_size if by_hidden else fan_in)
                 weight.uniform_(-bound, bound)
             if init == "orthogonal":
                 for block in self.M.split(self.hidden_size, dim=1):
@@ -118,13 +119,17 @@ class Network(nn.Module):
         state : Tensor
             After the last prediction, without gradient.
         """
-        # A window that slides by one sample is a convolution: each sample is read where it lies.
-        projected = functional.conv1d(signal[:, None, :-1], self.W.t()[:, None, :])
-        a = projected.permute(2, 0, 1) + functional.embedding(phones.t(), self.V) + self.b
+        a = self.pre_activations(signal, phones)
         h, state = recur(a, self.M, self.d, state, self.cell)
         if dropout:
             h = functional.dropout(h, dropout)
         return (h @ self.U + self.c).t(), state
+
+    def pre_activations(self, signal: Tensor, phones: Tensor) -> Tensor:
+        """Return the input's share of the pre-activations, (T, B, G); arguments as in `forward`."""
+        # A window that slides by one sample is a convolution: each sample is read where it lies.
+        projected = functional.conv1d(signal[:, None, :-1], self.W.t()[:, None, :])
+        return projected.permute(2, 0, 1) + functional.embedding(phones.t(), self.V) + self.b
 
     def save(self, path: str | Path) -> None:
         """Write the weights and all that rebuilds the network as safetensors."""

@@ -402,7 +402,8 @@ NOISY = Recipe(**SHORT, **NOISES, clip="norm", schedule="cosine", final_learning
 
 def saved(folder, found) -> dict[str, bytes]:
     setting = {"recipe": "r", "hidden_size": HIDDEN, "seed": 0}
-    paths = [folder / name for name in ("model.safetensors", "history.parquet", "run.json")]
+    names = ("model.safetensors", "snapshots.safetensors", "history.parquet", "run.json")
+    paths = [folder / name for name in names]
     save_run(found, setting, *paths)
     return {path.name: path.read_bytes() for path in paths}
 
@@ -412,7 +413,7 @@ def test_equal_seeds_give_equal_bytes_and_others_do_not(tmp_path):
         saved(tmp_path / str(i), run(NOISY, [series(83, ORDER), series(41, ORDER, 1)], seed))
         for i, seed in enumerate((5, 5, 6))
     )
-    for name in ("model.safetensors", "history.parquet"):
+    for name in ("model.safetensors", "snapshots.safetensors", "history.parquet"):
         assert one[name] == two[name]
         assert one[name] != other[name]
 

@@ -91,6 +91,44 @@ def recur_plain(a: Tensor, M: Tensor, d: Tensor, state: Tensor, cell: str) -> tu
     return torch.stack(outputs), torch.cat((h, c), dim=1).detach()
 
 
+def carried_back(
+    a: Tensor, M: Tensor, d: Tensor, cell: str, ends: np.ndarray, vectors: np.ndarray, steps: int
+) -> np.ndarray:
+    """Carry gradients back through time, each from a step of its own, and tell how they grow.
+
+    A gradient v of the state after step t is J_t' v after step t - 1, with J_t the Jacobian of the
+    state after step t by the state before it. Vectors are rescaled on the way, so that neither
+    explosion nor decay leaves the range of numbers.
+
+    Parameters
+    ----------
+    a : float64 Tensor, shape (T, 1, G)
+        The input's share of the pre-activations; the state starts at 0.
+    M, d : Tensor
+        As in `recur`.
+    cell : str
+        One of `CELLS`.
+    ends : int array, shape (n,)
+        The step after which each gradient starts, from `steps` to T - 1.
+    vectors : float64 array, shape (n, H)
+        Gradients of h after those steps; what an lstm's c has of its own starts at 0.
+    steps : int
+        How far back they are carried.
+
+    Returns
+    -------
+    float64 array, shape (steps + 1, n)
+        Natural logarithm of the norm of the gradient of h after step ends - j, j = 0 .. steps.
+    """
+    H = M.shape[0]
+    state = M.new_zeros(1, state_size(cell, H))
+    h, c, gates = _run(a, M, d, state, CELLS.index(cell))
+    log_norms = np.empty((steps + 1, len(ends)))
+    arrays = _arrays(gates, M.t().contiguous(), h, c)
+    _carry_back(CELLS.index(cell), *arrays, ends, vectors.copy(), log_norms)
+    return log_norms
+
+
 def _recur_fused(
     a: Tensor, M: Tensor, d: Tensor, state: Tensor, cell: str
 ) -> tuple[Tensor, Tensor]:
@@ -125,14 +163,10 @@ class _Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(ctx, a, M, d, state, cell):
         H = M.shape[0]
-        gates = a.detach().clone(memory_format=torch.contiguous_format)
-        h = a.new_empty(*a.shape[:2], H)
-        # c: an lstm's cell state; for a gru the recurrent share of the candidate, r_n + d.
-        c = a.new_empty(*a.shape[:2], H if cell in (GRU, LSTM) else 0)
+        h, c, gates = _run(a, M, d, state, cell)
         h0 = state[:, :H].contiguous()
         c0 = state[:, H:].contiguous()
         M = M.contiguous()
-        _forward(cell, gates.numpy(), *_arrays(M, d, h0, c0), h.numpy(), c.numpy())
         ctx.cell = cell
         ctx.save_for_backward(gates, M, h0, c0, h, c)
         ctx.mark_non_differentiable(c)
@@ -153,6 +187,20 @@ class _Recurrence(torch.autograd.Function):
         dM = before.t() @ dr.view(T * B, -1)
         dd = dr[:, :, 2 * H :].sum((0, 1)) if ctx.cell == GRU else None
         return da, dM, dd, None, None
+
+
+def _run(
+    a: Tensor, M: Tensor, d: Tensor, state: Tensor, cell: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run the compiled loop; return h, c and the gates' values of all steps."""
+    H = M.shape[0]
+    gates = a.detach().clone(memory_format=torch.contiguous_format)
+    h = a.new_empty(*a.shape[:2], H)
+    # c: an lstm's cell state; for a gru the recurrent share of the candidate, r_n + d.
+    c = a.new_empty(*a.shape[:2], H if cell in (GRU, LSTM) else 0)
+    h0, c0 = state[:, :H].contiguous(), state[:, H:].contiguous()
+    _forward(cell, gates.numpy(), *_arrays(M.contiguous(), d, h0, c0), h.numpy(), c.numpy())
+    return h, c, gates
 
 
 def _arrays(*tensors: Tensor) -> tuple[np.ndarray, ...]:
@@ -276,6 +324,34 @@ def _backward(cell, gates, M_t, h0, c0, h, c, dh, da, dr):
         total = dh[t] + through_M + carried
         _retreat(cell, gates[t], before, h[t], c_before, c[t], total, carried, dc, da[t], dr[t])
         np.dot(dr[t], M_t, through_M)
+
+
+@njit(cache=True)
+def _carry_back(cell, gates, M_t, h, c, ends, dh, log_norms):
+    """Fill `log_norms` (steps + 1, n) from the gradients `dh` (n, H); see `carried_back`."""
+    n, G = len(ends), gates.shape[2]
+    dc, carried = np.zeros((n, c.shape[2])), np.zeros_like(dh)
+    scale = np.zeros(n)
+    now, before = np.empty_like(dh), np.empty_like(dh)
+    c_now, c_before = np.empty_like(dc), np.empty_like(dc)
+    gate, da = np.empty((n, G)), np.empty((n, G))
+    dr = np.empty((n, G)) if cell == GRU else da
+    for j in range(log_norms.shape[0]):
+        for i in range(n):
+            own, whole = np.sum(dh[i] ** 2), np.sum(dh[i] ** 2) + np.sum(dc[i] ** 2)
+            log_norms[j, i] = scale[i] + np.log(own) / 2
+            if whole > 0:
+                dh[i] /= math.sqrt(whole)
+                dc[i] /= math.sqrt(whole)
+                scale[i] += math.log(whole) / 2
+            # The step that this one goes back through; one more than asked for changes nothing.
+            t = max(ends[i] - j, 0)
+            gate[i], now[i], c_now[i] = gates[t, 0], h[t, 0], c[t, 0]
+            before[i] = h[t - 1, 0] if t else np.zeros_like(h[t, 0])
+            c_before[i] = c[t - 1, 0] if t else np.zeros_like(c[t, 0])
+        _retreat(cell, gate, before, now, c_before, c_now, dh, carried, dc, da, dr)
+        np.dot(dr, M_t, dh)
+        dh += carried
 
 
 def reconstruct_plain(
