@@ -338,19 +338,17 @@ def _verdicts(starts: Sequence[Start], settings: pd.DataFrame) -> list[dict]:
 
 def _cure(row: Mapping) -> dict:
     """A row of the table of cures, as text."""
-    seeds, diverging, rising = row["seeds"], row["diverging"], row["rising"]
-    of_all = f" of {seeds} seeds" if seeds > 1 else ""
+    seeds = row["seeds"]
 
-    def share(count: int, none: str, every: str) -> str:
-        return none if not count else every if count == seeds else f"{count}{of_all}"
+    def of_seeds(count: int) -> str:
+        return {0: "no", seeds: "yes"}.get(count, f"{count} of {seeds} seeds")
 
-    trains = share(seeds - diverging, "no, diverges", "yes")
     return {
         "recipe": row["recipe"],
         "hidden": row["hidden_size"],
         "seeds": seeds,
-        "trains": trains,
-        "rises": share(rising, "never", "yes"),
+        "trains": of_seeds(row["trained"]),
+        "rises": of_seeds(row["rising"]),
         "final_mse": _significant(row["final_mse"]),
         "reached": "never" if math.isnan(row["reached"]) else f"{row['reached']:.0f}",
         "sharpness": _significant(row["sharpness"]),

@@ -93,8 +93,9 @@ class Start:
         At initialisation; the limit is nan where none is known.
     block, share : str, float
         The weights with the largest share of the leading eigenvector, and that share in per cent.
-    rises, diverges : bool
-        What happened.
+    rises, diverges, trains : bool
+        What happened. A training trains if it does not diverge and, where its error rises, ends
+        below what the error was at its lowest before.
     """
 
     recipe: str
@@ -107,6 +108,7 @@ class Start:
     share: float
     rises: bool
     diverges: bool
+    trains: bool
 
     @property
     def step(self) -> bool:
@@ -130,13 +132,19 @@ def at_start(run: Mapping[str, Any], dynamics: pd.DataFrame) -> Start:
         Its dynamics.parquet.
     """
     first = dynamics.iloc[0]
+    rises, diverges = run["risen_at"] is not None, run["status"] == "diverged"
+    trains = not diverges
+    if rises and not diverges:
+        lowest = dynamics.loc[dynamics["update"] == run["lowest_at"], "mse"].iloc[0]
+        trains = run["final_training_mse"] < lowest
     measured = (float(first[name]) for name in ("sharpness", "limit", "lyapunov"))
     return Start(
         *(run[key] for key in ("recipe", "hidden_size", "seed")),
         *measured,
         *sharpest_block(first),
-        rises=run["risen_at"] is not None,
-        diverges=run["status"] == "diverged",
+        rises=rises,
+        diverges=diverges,
+        trains=bool(trains),
     )
 
 
@@ -185,12 +193,17 @@ def _what_happened(recipe: str, own: Sequence[Start], rising: Sequence[Start]) -
     text = f"With {recipe} the error rises at {_listed(rising, own)} and at no other size or seed"
     if len(rising) == len(own):
         text = f"With {recipe} the error rises at each of {_count(own)}"
-    diverging = [start for start in rising if start.diverges]
-    if len(diverging) == len(rising):
-        return f"{text}; the training then diverges."
-    if diverging:
-        return f"{text}; at {_listed(diverging, own)} the training then diverges."
-    return f"{text}; the training recovers."
+    ends = {
+        "the training diverges": [start for start in rising if start.diverges],
+        "it trains on": [start for start in rising if start.trains],
+        "it stays high": [start for start in rising if not start.diverges and not start.trains],
+    }
+    ends = {end: which for end, which in ends.items() if which}
+    if len(ends) == 1:
+        return f"{text}; {next(iter(ends))} after that."
+    return f"{text}; after that, " + ", ".join(
+        f"{end} at {_listed(which, own)}" for end, which in ends.items()
+    ) + "."  # fmt: skip
 
 
 def _which_explains(own: Sequence[Start]) -> list[str]:
@@ -237,7 +250,8 @@ def _curvature(own: Sequence[Start]) -> str:
     blocks = [start.block for start in own]
     usual = max(dict.fromkeys(blocks), key=blocks.count)
     shares = _span((s.share for s in own if s.block == usual), "{:.0f}".format)
-    return f"{text}. {shares} % of its direction lies in {BLOCK_NAMES[usual]}."
+    where = "" if len(set(blocks)) == 1 else f", at {blocks.count(usual)} of {_count(own)}"
+    return f"{text}. {shares} % of its direction lies in {BLOCK_NAMES[usual]}{where}."
 
 
 BLOCK_NAMES = {
@@ -269,8 +283,8 @@ def cures(
     Returns
     -------
     list of dict
-        A row a size and recipe: hidden_size, recipe; seeds, diverging and rising (of how many the
-        training diverges or the error rises); sharpness and limit (means at initialisation, the
+        A row a size and recipe: hidden_size, recipe; seeds, trained and rising (how many of them
+        train, and of how many the error rises); sharpness and limit (means at initialisation, the
         limit nan where none is known); final_mse (mean over the seeds, nan where one diverges);
         reached (median update at which the error is first at the note's 0.426 or below, nan where
         half of the seeds never get there).
@@ -294,7 +308,7 @@ def cures(
                         "hidden_size": size,
                         "recipe": name,
                         "seeds": len(members),
-                        "diverging": sum(start.diverges for start in members),
+                        "trained": sum(start.trains for start in members),
                         "rising": sum(start.rises for start in members),
                         "sharpness": _mean(start.sharpness for start in members),
                         "limit": _mean(start.limit for start in members),

@@ -3,7 +3,6 @@
 import json
 import math
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,8 +29,8 @@ from rnnpipe.windows import Series
 DIVERGED_MSE = 1000.0
 
 # Where training keeps a copy of the weights for `rnnpipe.dynamics`: after these shares of its
-# updates, and around the first rise of the error. The error has risen when, averaged over a pass
-# through the utterances, it is RISE times what it was at its lowest: more than the luck of a batch.
+# updates, and around the first rise of the error. The error has risen when its mean over a pass
+# through the utterances is RISE times that of the lowest pass: more than the luck of a batch.
 SNAPSHOTS = (0.0, 0.1, 0.5, 1.0)
 RISE = 2.0
 
@@ -169,7 +168,7 @@ def train(
         rows, seen, diverged_at = [], 0, None
         sane = snapshot(network)
         marks, snapshots = {1 + round(share * num_updates) for share in SNAPSHOTS}, {}
-        last_errors = deque(maxlen=math.ceil(updates_per_epoch(recipe, series)))
+        pass_length, errors = math.ceil(updates_per_epoch(recipe, series)), []
         lowest, lowest_at, risen_at, at_lowest = math.inf, 1, None, sane
         state = network.initial_state(1)
         started = time.perf_counter()
@@ -188,9 +187,9 @@ def train(
             sane = snapshot(network)
             if update in marks:
                 snapshots[update] = sane
-            last_errors.append(error)
-            if risen_at is None and len(last_errors) == last_errors.maxlen:
-                mean_error = sum(last_errors) / len(last_errors)
+            errors.append(error)
+            if risen_at is None and update % pass_length == 0:
+                mean_error = sum(errors[-pass_length:]) / pass_length
                 if mean_error < lowest:
                     lowest, lowest_at, at_lowest = mean_error, update, sane
                 elif mean_error >= RISE * lowest:
@@ -213,12 +212,11 @@ def train(
         snapshots[num_updates + 1] = snapshot(network)
     columns = ["update", "epoch", "mse", "gradient_norm", "clipped", "learning_rate"]
     history = pd.DataFrame(rows, columns=columns)
-    last_pass = math.ceil(updates_per_epoch(recipe, series))
     return TrainedRun(
         network.cpu(),
         history,
         diverged_at,
-        math.nan if diverged_at else float(history["mse"].tail(last_pass).mean()),
+        math.nan if diverged_at else float(history["mse"].tail(pass_length).mean()),
         None if risen_at is None else lowest_at,
         risen_at,
         snapshots,

@@ -134,6 +134,12 @@ def _line(axes: Axes, value: float, text: str) -> None:
     )  # fmt: skip
 
 
+def _power_of_ten(value: float) -> str:
+    """Write 1e-8 as 10⁻⁸, which needs no mathematical typesetting."""
+    digits = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    return "10" + str(round(np.log10(value))).translate(digits)
+
+
 def _draw_lags(
     axes: Axes,
     starts: Sequence[Start],
@@ -153,5 +159,6 @@ def _draw_lags(
             shown = np.isfinite(means) & (means > LEAST_GRADIENT)
             axes.plot(np.asarray(own[0]["lags"])[shown], means[shown], style, color=colour, lw=1.5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda lag, _: f"{lag:,.0f}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda norm, _: _power_of_ten(norm)))
     axes.text(0.98, 0.95, "line: median, dotted: 90th percentile", color=FAINT, ha="right",
               transform=axes.transAxes)  # fmt: skip
