@@ -76,7 +76,8 @@ class Sharpness:
     value : float
         Largest eigenvalue; inf where a gradient is not finite.
     error : float
-        Norm of the residual as a share of `value`: the bound of its relative error.
+        Norm of the residual as a share of `value`: an eigenvalue lies no farther off. The value is
+        never above the largest one, also where `MAX_PRODUCTS` end the search before `TOLERANCE`.
     shares : dict from str to float
         Share of the squared eigenvector in each weight block; they add up to 1.
     products : int
@@ -133,7 +134,7 @@ def error_and_gradient(network: Network, stretches: Sequence[Stretch]) -> tuple[
     return error, parameters_to_vector(gradients)
 
 
-def sharpness(network: Network, stretches: Sequence[Stretch]) -> Sharpness:
+def sharpness(network: Network, stretches: Sequence[Stretch], gradient: Tensor) -> Sharpness:
     """Measure the largest eigenvalue of the Hessian of the error over all weights.
 
     Lanczos on Hessian-vector products, each a difference of gradients,
@@ -145,9 +146,10 @@ def sharpness(network: Network, stretches: Sequence[Stretch]) -> Sharpness:
         In float64.
     stretches : sequence of Stretch
         From `cut_stretches`.
+    gradient : float64 Tensor, shape (P,)
+        From `error_and_gradient`.
     """
     weights = parameters_to_vector(network.parameters()).detach().clone()
-    _, gradient = error_and_gradient(network, stretches)
 
     def product(vector: Tensor) -> Tensor:
         vector_to_parameters(weights + DIFFERENCE * vector, network.parameters())
@@ -337,7 +339,7 @@ def measure(
         learning_rate = float(history["learning_rate"].iloc[min(update, len(history)) - 1])
         mse, gradient = error_and_gradient(network, stretches)
         norm = float(gradient.norm())
-        top = sharpness(network, stretches)
+        top = sharpness(network, stretches, gradient)
         lags, norms = gradient_by_lag(network, stretches)
         rows.append(
             {

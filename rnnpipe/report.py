@@ -325,7 +325,7 @@ def _verdicts(starts: Sequence[Start], settings: pd.DataFrame) -> list[dict]:
             "seed": start.seed,
             "sharpness": _significant(start.sharpness),
             "limit": _significant(start.limit),
-            "block": f"{start.block} {start.share:.0f} %",
+            "block": "–" if math.isnan(start.share) else f"{start.block} {start.share:.0f} %",
             "lyapunov": signed(start.lyapunov),
             "step": "–" if math.isnan(start.limit) else "rises" if start.step else "never rises",
             "time": "rises" if start.time else "never rises",

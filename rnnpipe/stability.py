@@ -113,7 +113,7 @@ class Start:
     @property
     def step(self) -> bool:
         """Whether the error has to rise because the step is too large for the curvature."""
-        return self.sharpness > self.limit
+        return math.isfinite(self.sharpness) and self.sharpness > self.limit
 
     @property
     def time(self) -> bool:
@@ -239,6 +239,9 @@ def _gradients(own: Sequence[Start]) -> str:
 
 
 def _curvature(own: Sequence[Start]) -> str:
+    own = [start for start in own if math.isfinite(start.sharpness)]
+    if not own:
+        return "No gradient is finite, and so no curvature."
     sizes = sorted({start.hidden_size for start in own})
     by_size = [_mean(s.sharpness for s in own if s.hidden_size == size) for size in sizes]
     text = f"Sharpness is {by_size[0]:.3g} at {sizes[0]} hidden units"

@@ -71,6 +71,13 @@ def test_without_a_known_limit_the_step_is_not_judged():
     assert "no limit of the sharpness is known" in said and "bears" not in said
 
 
+def test_where_no_gradient_is_finite_there_is_no_curvature():
+    said = answer([start(25, sharpness=math.inf, share=math.nan, lyapunov=2.0, rises=True)])
+    assert said.endswith(
+        "on its way back through time. No gradient is finite, and so no curvature."
+    )
+
+
 def test_the_question_is_about_the_recipe_whose_error_rises_most_often():
     starts = [start(25, recipe="a"), start(25, recipe="b", rises=True), start(25, recipe="c")]
     assert subject(starts) == "b"

@@ -150,6 +150,7 @@ def _draw_lags(
     axes.set(ylabel="norm of d error(t) / d h(t − lag)", xscale="log", yscale="log")
     axes.grid(axis="y")
     first = [measured.iloc[0] for measured in dynamics]
+    axes.set_xlim(1, max(2, *(max(row["lags"], default=2) for row in first)))
     for size, colour in colours.items():
         own = [row for start, row in zip(starts, first, strict=True) if start.hidden_size == size]
         for quantity, style in (("gradient_median", "-"), ("gradient_p90", ":")):
