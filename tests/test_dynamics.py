@@ -1,16 +1,20 @@
 """The instruments of stability on cases whose answer is known, and on trainings built to fail."""
 
 import math
+import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from test_model import drawn, numpy_step, weights_of
 from test_windows import series
 from torch.nn.utils import parameters_to_vector
 
 from rnnpipe import dynamics, stability
+from rnnpipe.corpus.timit import read_corpus
 from rnnpipe.dynamics import (
     BLOCKS,
     Stretch,
@@ -23,10 +27,12 @@ from rnnpipe.dynamics import (
     sharpness,
     step_limit,
 )
+from rnnpipe.experiment import describe
 from rnnpipe.kernels.recurrence import CELLS, carried_back, recur_plain, state_size
 from rnnpipe.model import Network
 from rnnpipe.recipes import Recipe
 from rnnpipe.train import train
+from rnnpipe.windows import extract, load_series
 
 ORDER, MEAN, STD = 7, -3.25, 600.0
 SGD = {"cell": "tanh", "optimizer": "sgd", "backpropagation": "whole_utterance"}
@@ -369,3 +375,29 @@ def test_the_verdict_is_that_of_the_moment_before_the_rise():
     assert sentence == (
         "step too large for the curvature (sharpness 250 over the limit 200, 75 % of it in U)"
     )
+
+
+# --- the 2014 note --------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(
+    "RNNPIPE_TIMIT_ROOT" not in os.environ,
+    reason="needs TRAIN/DR8/FCLT0/SI2068 of real TIMIT: set RNNPIPE_TIMIT_ROOT",
+)
+@pytest.mark.parametrize(("hidden_size", "rises"), [(200, False), (300, True)])
+def test_curvature_before_training_tells_at_which_size_the_note_fails(hidden_size, rises, tmp_path):
+    corpus = read_corpus(os.environ["RNNPIPE_TIMIT_ROOT"], min_samples=201)
+    note = [one for one in corpus if one.utterance == "TRAIN/DR8/FCLT0/SI2068"]
+    paths = [tmp_path / "utterances.parquet", tmp_path / "windows.parquet"]
+    extract(note, *paths, order=200, length=3200)
+    one = load_series(paths[1:], [note[0].utterance])
+    about = describe(one, 62)
+    config = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
+    recipe = Recipe.from_config(config["recipes"]["dumoulin2014"] | {"epochs": 8})
+    run = train(recipe, one, hidden_size=hidden_size, seed=0, mean=about.mean, std=about.std)
+    stretches = cut_stretches(one, about.mean, about.std, 100_000)
+    start = measure(run.network, recipe, stretches, {1: run.snapshots[1]}, run.history).iloc[0]
+    assert (run.risen_at is not None) == rises
+    assert (start["sharpness"] > start["limit"]) == rises
+    assert start["lyapunov"] < -0.3, "no gradient explodes through time"
+    assert stability.sharpest_block(start)[0] == "U"

@@ -248,7 +248,8 @@ def test_a_recipe_that_is_not_used_runs_nothing(run):
 
 def test_the_free_run_limit_runs_the_reconstructions(run):
     jobs = planned(run, changed(reconstruct={"limit": 10}))
-    assert set(jobs) == {"reconstruct", "baselines", "plot_waveforms", *GATHERING}
+    gathering = GATHERING.keys() - {"plot_stability"}
+    assert jobs.keys() == {"reconstruct", "baselines", "plot_waveforms"} | gathering
 
 
 def test_another_utterance_runs_from_the_selection_on(run):
