@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from rnnpipe.figures.curves import thinned
 from rnnpipe.figures.style import FAINT, INK, draw_legend, drawing, legend_inches, plain_log_ticks
 from rnnpipe.stability import Start
 
-STRETCHES = 150  # points of a curve, at most
+STRETCHES = 600  # points of a curve, at most
 LEAST_GRADIENT = 1e-30  # a smaller one is not drawn
 
 
@@ -49,7 +49,7 @@ def plot_stability(
     with drawing(path, figsize=(10, height)) as figure:
         (error, curvature), (exponent, lags) = figure.subplots(2, 2)
         figure.subplots_adjust(
-            left=0.075, right=0.985, bottom=0.55 / height, top=1 - (0.4 + legend) / height,
+            left=0.075, right=0.975, bottom=0.55 / height, top=1 - (0.4 + legend) / height,
             hspace=0.4, wspace=0.2,
         )  # fmt: skip
         _draw_errors(error, starts, histories, colours)
@@ -76,7 +76,9 @@ def _draw_errors(
     histories: Sequence[pd.DataFrame],
     colours: Mapping[int, np.ndarray],
 ) -> None:
-    axes.set(title="Training error", xlabel="update", ylabel="training MSE", yscale="log")
+    # A rise is as a rule one of the first updates.
+    axes.set(title="Training error", xlabel="update", ylabel="training MSE")
+    axes.set(xscale="log", yscale="log")
     axes.grid(axis="y")
     for start, history in zip(starts, histories, strict=True):
         updates, values = thinned(history, "mse", STRETCHES)
@@ -84,7 +86,7 @@ def _draw_errors(
         if start.diverges and len(updates):
             cross = {"ms": 8, "mew": 2.2, "zorder": 5, "clip_on": False}
             axes.plot(updates[-1], values[-1], "x", color=colours[start.hidden_size], **cross)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda update, _: f"{update:,.0f}"))
     plain_log_ticks(axes)
 
 
