@@ -1,6 +1,7 @@
 # rnnpipe: what a recurrent network can and cannot learn about raw speech.
 #
-#   corpus -> windows -> a network a setting -> its two reconstructions -> tables, figures, report
+#   corpus -> windows -> a network a setting -> its dynamics and its two reconstructions
+#          -> tables, figures, report
 #
 # `snakemake --lint` asks for a conda environment or container a rule. All rules share one small
 # environment of Python packages, locked with hashes in requirements*.lock.
@@ -12,6 +13,7 @@ configfile: "config.yaml"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/dynamics.smk"
 include: "workflow/rules/reconstruct.smk"
 include: "workflow/rules/report.smk"
 

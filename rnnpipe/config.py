@@ -98,11 +98,14 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[tuple[list, str]]:
         if not isinstance(name, str):
             yield ["recipes", name], f"the recipe's name {name!r} is no text; put it in quotes."
     known = list(map(str, config["recipes"]))
-    for i, name in enumerate(config["experiment"]["recipes"]):
+    experiment = config["experiment"]
+    named = [(["recipes", i], name) for i, name in enumerate(experiment["recipes"])]
+    named += [(["only", name], name) for name in experiment["only"]]
+    for path, name in named:
         if name not in known:
             nearest = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known)}."
-            yield ["experiment", "recipes", i], f"there is no recipe {name!r}; {hint}"
+            yield ["experiment", *path], f"there is no recipe {name!r}; {hint}"
     for name, recipe in config["recipes"].items():
         try:
             Recipe.from_config(recipe)

@@ -85,7 +85,8 @@ class Network(nn.Module):
                     continue
                 bound = scale
                 if init != "uniform":
-                    bound /= math.sqrt(self.hidden_size if name == "U" else fan_in)
+                    by_hidden = init == "hidden" or name == "U"
+                    bound /= math.sqrt(self.hidden_size if by_hidden else fan_in)
                 weight.uniform_(-bound, bound)
             if init == "orthogonal":
                 for block in self.M.split(self.hidden_size, dim=1):

@@ -16,9 +16,10 @@ class Recipe:
     ----------
     cell : {"sigmoid", "tanh", "relu", "gru", "lstm"}
         The recurrent hidden layer.
-    init : {"uniform", "fan_in", "orthogonal"}
-        Weights from U(-init_scale, init_scale); from U(-s, s) with s = init_scale / sqrt(fan in);
-        or fan_in with the recurrent blocks orthogonal (Saxe et al., 2014). Biases start at 0.
+    init : {"uniform", "hidden", "fan_in", "orthogonal"}
+        Weights from U(-init_scale, init_scale); from U(-s, s) with s = init_scale / sqrt(hidden
+        size) or s = init_scale / sqrt(fan in); or fan_in with the recurrent blocks orthogonal
+        (Saxe et al., 2014). Biases start at 0.
     init_scale : float
         See `init`; orthogonal blocks are scaled by it too.
     optimizer : {"sgd", "adam"}
@@ -60,7 +61,7 @@ class Recipe:
     """
 
     cell: Literal["sigmoid", "tanh", "relu", "gru", "lstm"] = "tanh"
-    init: Literal["uniform", "fan_in", "orthogonal"] = "fan_in"
+    init: Literal["uniform", "hidden", "fan_in", "orthogonal"] = "fan_in"
     init_scale: float = 1.0
     optimizer: Literal["sgd", "adam"] = "adam"
     learning_rate: float = 1e-3

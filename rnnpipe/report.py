@@ -20,6 +20,7 @@ from rnnpipe import figures
 from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
+from rnnpipe.stability import NOTE_MSE, Start, answer, signed, subject
 from rnnpipe.tables import LEVEL, compared
 
 Setting = tuple[str, int, int]  # recipe, hidden size, seed
@@ -44,6 +45,9 @@ def write_report(
     waveform_figures: Mapping[tuple[Setting, str], Path],
     curve_figure: Path,
     size_figure: Path,
+    stability_figure: Path,
+    starts: Sequence[Start],
+    cures: Sequence[Mapping],
     config: Mapping,
     versions: Mapping[str, str],
     corpus: Mapping,
@@ -68,8 +72,12 @@ def write_report(
     waveform_figures : mapping from (setting, utterance) to path
         PNG files; what stands here is shown and gets its three players, other utterances are in
         the tables alone.
-    curve_figure, size_figure : path
+    curve_figure, size_figure, stability_figure : path
         SVG files.
+    starts : sequence of Start
+        From `rnnpipe.stability.at_start`, in the order of `settings`.
+    cures : sequence of mapping
+        From `rnnpipe.stability.cures`.
     config : mapping
         The experiment's config, shown as YAML.
     versions : mapping from str to str
@@ -137,6 +145,14 @@ def write_report(
         size_figure=_data_uri(size_figure, "image/svg+xml"),
         curve_figure=_data_uri(curve_figure, "image/svg+xml"),
         training=_training(settings),
+        why={
+            "recipe": subject(starts),
+            "answer": answer(starts),
+            "figure": _data_uri(stability_figure, "image/svg+xml"),
+            "settings": _verdicts(starts, settings),
+            "cures": [_cure(row) for row in cures],
+            "note_mse": NOTE_MSE,
+        },
         config=_as_yaml(config),
         versions=versions,
         level=LEVEL,
@@ -174,7 +190,7 @@ def _standings(mse: pd.DataFrame, settings: pd.DataFrame) -> list[dict]:
         new["training_mse"] = row["final_training_mse"]
         new["diverged"] = row["status"] == "diverged"
         new["diverged_at"] = _whole(row["diverged_at"])
-        new["verdict"] = row["verdict"] if isinstance(row["verdict"], str) else ""
+        new["outcome"], new["verdict"] = row["outcome"], row["verdict"]
         new["cut_off"] = new["free_running"]["cut_off"]
         for kind in figures.RECONSTRUCTIONS:
             others = {base["name"]: base[kind]["nmse"] for base in baselines}
@@ -298,6 +314,46 @@ def _training(settings: pd.DataFrame) -> list[dict]:
         }
         for row in settings.to_dict("records")
     ]
+
+
+def _verdicts(starts: Sequence[Start], settings: pd.DataFrame) -> list[dict]:
+    """Rows of the table that holds what was predicted before training against what happened."""
+    return [
+        {
+            "recipe": start.recipe,
+            "hidden": start.hidden_size,
+            "seed": start.seed,
+            "sharpness": _significant(start.sharpness),
+            "limit": _significant(start.limit),
+            "block": "–" if math.isnan(start.share) else f"{start.block} {start.share:.0f} %",
+            "lyapunov": signed(start.lyapunov),
+            "step": "–" if math.isnan(start.limit) else "rises" if start.step else "never rises",
+            "time": "rises" if start.time else "never rises",
+            "rises": "rises" if start.rises else "never rises",
+            "verdict": verdict,
+        }
+        for start, verdict in zip(starts, settings["verdict"], strict=True)
+    ]
+
+
+def _cure(row: Mapping) -> dict:
+    """A row of the table of cures, as text."""
+    seeds = row["seeds"]
+
+    def of_seeds(count: int) -> str:
+        return {0: "no", seeds: "yes"}.get(count, f"{count} of {seeds} seeds")
+
+    return {
+        "recipe": row["recipe"],
+        "hidden": row["hidden_size"],
+        "seeds": seeds,
+        "trains": of_seeds(row["trained"]),
+        "rises": of_seeds(row["rising"]),
+        "final_mse": _significant(row["final_mse"]),
+        "reached": "never" if math.isnan(row["reached"]) else f"{row['reached']:.0f}",
+        "sharpness": _significant(row["sharpness"]),
+        "limit": _significant(row["limit"]),
+    }
 
 
 def _players(run_folder: Path, utterance: str) -> list[dict]:

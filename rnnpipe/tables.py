@@ -10,6 +10,7 @@ import pandas as pd
 
 from rnnpipe import baselines
 from rnnpipe.metrics import measure
+from rnnpipe.stability import judge
 from rnnpipe.windows import Series
 
 RECONSTRUCTIONS = ("teacher_forced", "free_running")
@@ -39,7 +40,13 @@ SETTING_COLUMNS = [
     "clipped_share",
     "status",
     "diverged_at",
+    "lowest_at",
+    "risen_at",
+    "sharpness",
+    "sharpness_limit",
+    "lyapunov",
     "verdict",
+    "outcome",
 ]
 # Two NMSE that are less than this share apart count as level.
 LEVEL = 0.01
@@ -86,6 +93,7 @@ def baseline_rows(series: Sequence[Series], mean: float, std: float, limit: floa
 def gather(
     runs: Sequence[Mapping[str, Any]],
     reconstructions: Sequence[pd.DataFrame],
+    dynamics: Sequence[pd.DataFrame],
     baseline: pd.DataFrame,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Join what the settings left behind.
@@ -96,13 +104,17 @@ def gather(
         The run.json of each setting.
     reconstructions : sequence of DataFrame
         The reconstructions.csv of each setting, in the same order.
+    dynamics : sequence of DataFrame
+        The dynamics.parquet of each setting, in the same order.
     baseline : DataFrame
         From `baseline_rows`.
 
     Returns
     -------
     mse, settings : DataFrame
-        Columns `MSE_COLUMNS` and `SETTING_COLUMNS`.
+        Columns `MSE_COLUMNS` and `SETTING_COLUMNS`. Sharpness, its limit and the Lyapunov exponent
+        are those at initialisation; the verdict says why the error rises, or that it does not, and
+        the outcome how the reconstructions stand against the baselines.
     """
     parts = [baseline.assign(status="ok")]
     for run, rows in zip(runs, reconstructions, strict=True):
@@ -114,14 +126,22 @@ def gather(
 
     settings = pd.DataFrame(runs)
     settings["samples_per_second"] = settings["samples"] / settings["wall_seconds"]
-    settings["diverged_at"] = settings["diverged_at"].astype("Int64")
+    moments = ["diverged_at", "lowest_at", "risen_at"]
+    settings[moments] = settings[moments].astype("Int64")
+    for column, source in {
+        "sharpness": "sharpness", "sharpness_limit": "limit", "lyapunov": "lyapunov"
+    }.items():  # fmt: skip
+        settings[column] = [measured[source].iloc[0] for measured in dynamics]
     settings["verdict"] = [
-        verdict(run, rows, baseline) for run, rows in zip(runs, reconstructions, strict=True)
+        judge(measured, run["lowest_at"])[1] for run, measured in zip(runs, dynamics, strict=True)
+    ]
+    settings["outcome"] = [
+        outcome(run, rows, baseline) for run, rows in zip(runs, reconstructions, strict=True)
     ]
     return mse, settings.reindex(columns=SETTING_COLUMNS)
 
 
-def verdict(run: Mapping[str, Any], rows: pd.DataFrame, baseline: pd.DataFrame) -> str:
+def outcome(run: Mapping[str, Any], rows: pd.DataFrame, baseline: pd.DataFrame) -> str:
     """Say in a sentence what became of a setting, from its numbers alone.
 
     Both reconstructions are held against the baselines of their kind, by NMSE averaged over the

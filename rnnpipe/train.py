@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from rnnpipe.corpus.phones import NUM_CODES
@@ -26,6 +27,12 @@ from rnnpipe.windows import Series
 # the run is called diverged. The largest error of a sane start is far below it (a note's network
 # of 1,600 units starts near 100).
 DIVERGED_MSE = 1000.0
+
+# Where training keeps a copy of the weights for `rnnpipe.dynamics`: after these shares of its
+# updates, and around the first rise of the error. The error has risen when its mean over a pass
+# through the utterances is RISE times that of the lowest pass: more than the luck of a batch.
+SNAPSHOTS = (0.0, 0.1, 0.5, 1.0)
+RISE = 2.0
 
 BIASES = ("b", "c", "d")
 
@@ -45,6 +52,12 @@ class TrainedRun:
         Update at which the error left all bounds.
     final_mse : float
         Mean of the training error over the last pass through the utterances; nan if diverged.
+    lowest_at, risen_at : int or None
+        Update at which the error was at its lowest before its first rise, and the one at which it
+        had risen; see `RISE`. None where it never rises. A divergence is a rise.
+    snapshots : dict from int to dict
+        Weights by the update that starts from them: at the shares `SNAPSHOTS` of the training
+        (the end of it is one beyond the last update), and at these two.
     samples : int
         Samples predicted in training, over all updates.
     wall_seconds : float
@@ -55,6 +68,9 @@ class TrainedRun:
     history: pd.DataFrame
     diverged_at: int | None
     final_mse: float
+    lowest_at: int | None
+    risen_at: int | None
+    snapshots: dict[int, dict[str, Tensor]]
     samples: int
     wall_seconds: float
 
@@ -151,6 +167,9 @@ def train(
 
         rows, seen, diverged_at = [], 0, None
         sane = snapshot(network)
+        marks, snapshots = {1 + round(share * num_updates) for share in SNAPSHOTS}, {}
+        pass_length, errors = math.ceil(updates_per_epoch(recipe, series)), []
+        lowest, lowest_at, risen_at, at_lowest = math.inf, 1, None, sane
         state = network.initial_state(1)
         started = time.perf_counter()
         for update in progress(range(1, num_updates + 1), "training"):
@@ -166,6 +185,16 @@ def train(
                 diverged_at = update
                 break
             sane = snapshot(network)
+            if update in marks:
+                snapshots[update] = sane
+            errors.append(error)
+            if risen_at is None and update % pass_length == 0:
+                mean_error = sum(errors[-pass_length:]) / pass_length
+                if mean_error < lowest:
+                    lowest, lowest_at, at_lowest = mean_error, update, sane
+                elif mean_error >= RISE * lowest:
+                    risen_at = update
+                    snapshots |= {lowest_at: at_lowest, risen_at: sane}
             decay(network, learning_rate * recipe.weight_decay)
             optimizer.step()
         else:
@@ -176,14 +205,21 @@ def train(
 
     if diverged_at is not None:
         network.load_state_dict(sane)
+        if risen_at is None:
+            risen_at = diverged_at
+            snapshots[lowest_at] = at_lowest
+    else:
+        snapshots[num_updates + 1] = snapshot(network)
     columns = ["update", "epoch", "mse", "gradient_norm", "clipped", "learning_rate"]
     history = pd.DataFrame(rows, columns=columns)
-    last_pass = math.ceil(updates_per_epoch(recipe, series))
     return TrainedRun(
         network.cpu(),
         history,
         diverged_at,
-        math.nan if diverged_at else float(history["mse"].tail(last_pass).mean()),
+        math.nan if diverged_at else float(history["mse"].tail(pass_length).mean()),
+        None if risen_at is None else lowest_at,
+        risen_at,
+        snapshots,
         seen,
         wall_seconds,
     )
@@ -193,10 +229,11 @@ def save_run(
     run: TrainedRun,
     setting: Mapping[str, Any],
     model: str | Path,
+    snapshots: str | Path,
     history: str | Path,
     summary: str | Path,
 ) -> None:
-    """Write a training's network, history and summary.
+    """Write a training's network, snapshots, history and summary.
 
     Parameters
     ----------
@@ -204,10 +241,17 @@ def save_run(
         What `train` returned.
     setting : mapping
         recipe, hidden_size and seed; they lead the summary.
-    model, history, summary : path
-        A safetensors, a Parquet and a JSON file.
+    model, snapshots, history, summary : path
+        Two safetensors, a Parquet and a JSON file.
     """
     run.network.save(model)
+    with replacing(snapshots) as temporary:
+        weights = {
+            f"{taken}/{name}": weight.cpu()
+            for taken, network in run.snapshots.items()
+            for name, weight in network.items()
+        }
+        save_file(weights, temporary)
     with replacing(history) as temporary:
         run.history.to_parquet(temporary, index=False)
     about = dict(setting) | {
@@ -219,9 +263,20 @@ def save_run(
         "clipped_share": float(run.history["clipped"].mean()),
         "status": "diverged" if run.diverged_at else "ok",
         "diverged_at": run.diverged_at,
+        "lowest_at": run.lowest_at,
+        "risen_at": run.risen_at,
     }
     with replacing(summary) as temporary:
         temporary.write_text(json.dumps(about, indent=2) + "\n")
+
+
+def load_snapshots(path: str | Path) -> dict[int, dict[str, Tensor]]:
+    """Read the snapshots that `save_run` wrote, the earliest first."""
+    snapshots: dict[int, dict[str, Tensor]] = {}
+    for key, weight in load_file(path).items():
+        taken, name = key.split("/")
+        snapshots.setdefault(int(taken), {})[name] = weight
+    return dict(sorted(snapshots.items()))
 
 
 def one_pass(

@@ -111,8 +111,10 @@ experiment:
   recipes: [note, clipped]
   hidden_sizes: [25, 50]
   seeds: [0]
+  only: {}
 train:
   device: auto
+dynamics: {samples: 6000}
 reconstruct:
   limit: 20
 report:
@@ -141,12 +143,12 @@ order: 200 -> ordr: 200
     4: unknown key 'windows.ordr'; did you mean 'order'?
     3: the key 'windows.order' is missing.
 report: -> raport:
-    15: unknown key 'raport'; did you mean 'report'?
+    17: unknown key 'raport'; did you mean 'report'?
     1: the key 'report' is missing.
 epochs -> epoch
-    23: unknown key 'recipes.note.epoch'; did you mean 'epochs'?
+    25: unknown key 'recipes.note.epoch'; did you mean 'epochs'?
 device: auto -> device: auto\\n  qqq: 1
-    13: unknown key 'train.qqq'; known: device.
+    14: unknown key 'train.qqq'; known: device.
 order: 200 -> order: -200
     4: windows.order is -200; it must be a whole number from 1 to 1000000.
 length: 3200 -> length: 0
@@ -164,37 +166,45 @@ order: 200 -> order: inf
 order: 200 -> order:
     4: windows.order is None; it must be a whole number from 1 to 1000000.
 limit: 20 -> limit: .inf
-    14: reconstruct.limit is inf; it must be a number above 0 and up to 1000000.
+    16: reconstruct.limit is inf; it must be a number above 0 and up to 1000000.
 limit: 20 -> limit: 0
-    14: reconstruct.limit is 0; it must be a number above 0 and up to 1000000.
+    16: reconstruct.limit is 0; it must be a number above 0 and up to 1000000.
 rate: 0.01 -> rate: .nan
-    22: recipes.note.learning_rate is nan; it must be a number above 0 and up to 1000000.
+    24: recipes.note.learning_rate is nan; it must be a number above 0 and up to 1000000.
 rate: 0.01 -> rate: 1e-2
-    22: recipes.note.learning_rate is '1e-2'; it must be a number above 0 and up to 1000000 \
+    24: recipes.note.learning_rate is '1e-2'; it must be a number above 0 and up to 1000000 \
 (YAML takes 1e-2 for text; write 0.01).
 rate: 0.01 -> rate: 1e-6
-    22: recipes.note.learning_rate is '1e-6'; it must be a number above 0 and up to 1000000 \
+    24: recipes.note.learning_rate is '1e-6'; it must be a number above 0 and up to 1000000 \
 (YAML takes 1e-6 for text; write 1.0e-06).
 epochs: 500 -> epochs: 5e2
-    23: recipes.note.epochs is '5e2'; it must be a whole number from 1 to 1000000000 \
+    25: recipes.note.epochs is '5e2'; it must be a whole number from 1 to 1000000000 \
 (YAML takes 5e2 for text; write 500).
 cell: sigmoid -> cell: sigmod
-    21: recipes.note.cell is 'sigmod'; it must be sigmoid, tanh, relu, gru or lstm.
+    23: recipes.note.cell is 'sigmod'; it must be sigmoid, tanh, relu, gru or lstm.
 seeds: [0] -> seeds: [4294967296]
     10: experiment.seeds.0 is 4294967296; it must be a whole number from 0 to 4294967295.
 length: 3200 -> length: 300000000
     5: windows.length is 300000000; it must be a whole number from 1 to 1000000.
 rate: 0.01 -> rate: 1.0e+38
-    22: recipes.note.learning_rate is 1e+38; it must be a number above 0 and up to 1000000.
+    24: recipes.note.learning_rate is 1e+38; it must be a number above 0 and up to 1000000.
 [25, 50] -> [25, -50]
     9: experiment.hidden_sizes.1 is -50; it must be a whole number from 1 to 10000.
 [25, 50] -> [25, 25]
     9: experiment.hidden_sizes is [25, 25]; it must be a list of different sizes, such as [25, \
 100].
+only: {} -> only: {cliped: {seeds: [0]}}
+    11: there is no recipe 'cliped'; did you mean 'clipped'?
+only: {} -> only: {note: {sizes: [1]}}
+    11: unknown key 'experiment.only.note.sizes'; did you mean 'seeds'?
+only: {} -> only: {note: {seeds: 1}}
+    11: experiment.only.note.seeds is 1; it must be a list of different seeds, such as [0, 1, 2].
+samples: 6000 -> samples: 0
+    14: dynamics.samples is 0; it must be a whole number from 1 to 1000000.
 seeds: [0] -> seeds: 0
     10: experiment.seeds is 0; it must be a list of different seeds, such as [0, 1, 2].
 device: auto -> # auto
-    11: train is None; it must be a section with the key device.
+    12: train is None; it must be a section with the key device.
 root: null -> root: 3
     2: corpus.root is 3; it must be the path of a TIMIT tree, or null for the synthetic \
 mini-TIMIT.
@@ -203,16 +213,16 @@ mini-TIMIT.
 [note, clipped] -> [xyz]
     8: there is no recipe 'xyz'; known: note, clipped, gated.
 epochs: 500 -> epochs: 500\\n    updates: 3
-    20: recipes.note: A recipe needs either epochs or updates, and not both.
+    22: recipes.note: A recipe needs either epochs or updates, and not both.
 epochs: 500 -> # 500
-    20: recipes.note: A recipe needs either epochs or updates, and not both.
+    22: recipes.note: A recipe needs either epochs or updates, and not both.
 cell: gru -> momentum: 0.9
-    28: recipes.gated: momentum belongs to the optimizer sgd; adam has its own.
+    30: recipes.gated: momentum belongs to the optimizer sgd; adam has its own.
 note: -> 2014:
-    20: the recipe's name 2014 is no text; put it in quotes.
+    22: the recipe's name 2014 is no text; put it in quotes.
     8: there is no recipe 'note'; known: 2014, clipped, gated.
 note: -> my note:
-    20: 'recipes.my note': a recipe's name consists of letters, digits, "_" and "-".
+    22: 'recipes.my note': a recipe's name consists of letters, digits, "_" and "-".
 """
 CASES = re.findall(r"^(\S.*) -> (.*)\n((?:    .*\n)+)", BAD, re.MULTILINE)
 

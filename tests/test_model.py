@@ -157,7 +157,7 @@ def test_the_number_of_parameters(cell, number):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("init", ["uniform", "fan_in", "orthogonal"])
+@pytest.mark.parametrize("init", ["uniform", "hidden", "fan_in", "orthogonal"])
 def test_weights_are_drawn_from_the_stated_range_and_biases_are_zero(cell, init):
     torch.manual_seed(3)
     network = Network(50, 62, 40, cell)
@@ -171,7 +171,7 @@ def test_weights_are_drawn_from_the_stated_range_and_biases_are_zero(cell, init)
         else:
             bound = 0.3
             if init != "uniform":
-                bound /= math.sqrt(40 if name == "U" else 50 + 1 + 40)
+                bound /= math.sqrt(40 if init == "hidden" or name == "U" else 50 + 1 + 40)
             assert bound * (1 - 12 / weight.numel()) < weight.abs().max() <= bound
             spread = weight.std().item() / (bound / math.sqrt(3))
             assert abs(spread - 1) < 4 / math.sqrt(weight.numel())

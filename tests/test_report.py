@@ -11,14 +11,23 @@ import pytest
 import soundfile
 from PIL import Image
 
-from rnnpipe import figures, report
+from rnnpipe import figures, report, stability
 from rnnpipe.errors import RnnpipeError
+from rnnpipe.figures import curves, style, waveforms
 
 HOSTILE = "<script>alert('$x_1$')</script>"
 ORDER = 200
 PHONES = [
     ("h#", 0.16), ("w", 0.06), ("iy", 0.1), ("dcl", 0.05), ("d", 0.02), ("ow", 0.16), ("n", 0.06),
     ("q", 0.03), ("ah", 0.12), ("ix", 0.05), ("s", 0.1), ("ay", 0.18), ("h#", 0.1),
+]  # fmt: skip
+
+
+CURES = [
+    {"recipe": "dumoulin2014", "hidden_size": 100, "seeds": 3, "trained": 1, "rising": 3,
+     "sharpness": 301.23, "limit": 200.0, "final_mse": np.nan, "reached": np.nan},
+    {"recipe": "half_rate", "hidden_size": 100, "seeds": 1, "trained": 1, "rising": 0,
+     "sharpness": 299.0, "limit": 400.0, "final_mse": 0.41234, "reached": 321.0},
 ]  # fmt: skip
 
 
@@ -40,7 +49,7 @@ class Results:
             for utterance in utterances:
                 for reconstruction, value in zip(figures.RECONSTRUCTIONS, nmse, strict=True):
                     rows.append([f"baseline:{name}", None, None, utterance, reconstruction, value])
-        settings = []
+        settings, self.starts, self.dynamics = [], [], []
         for key in self.settings_keys:
             recipe, hidden, run_seed = key
             good = 0.5 if recipe == recipes[0] else 0.3 / hidden
@@ -60,8 +69,17 @@ class Results:
                 "wall_seconds": 12.3, "samples_per_second": 123456.7,
                 "final_training_mse": np.nan if bad else good, "clipped_share": 0.25,
                 "status": "diverged" if bad else "ok", "diverged_at": 212 if bad else np.nan,
-                "verdict": "The gradient grew without bound." if bad else "It trained to the end.",
+                "outcome": "The gradient grew without bound." if bad else "It trained to the end.",
+                "verdict": "step too large for the curvature (by far)" if bad else "stable",
             })  # fmt: skip
+            self.starts.append(
+                stability.Start(
+                    *key, sharpness=3.0 * hidden, limit=np.nan if key[0] == "clipped" else 200.0,
+                    lyapunov=-0.5, block="U", share=70.0,
+                    rises=bad, diverges=bad, trains=not bad,
+                )
+            )  # fmt: skip
+            self.dynamics.append(dynamics(hidden))
         names = ["recipe", "hidden_size", "seed", "utterance", "reconstruction", "nmse"]
         mse = pd.DataFrame(rows, columns=names)
         mse.insert(5, "mse", mse["nmse"] * 0.98)
@@ -95,6 +113,9 @@ class Results:
         self.curve_figure = self.folder / "curves.svg"
         figures.plot_mse_over_hidden_size(self.mse, self.size_figure)
         figures.plot_training_curves(self.histories, self.settings, self.curve_figure)
+        self.stability_figure = self.folder / "stability.svg"
+        histories = list(self.histories.values())
+        figures.plot_stability(self.starts, histories, self.dynamics, self.stability_figure)
         self.waveform_figures = {}
         for i, utterance in enumerate(self.utterances):  # one for all settings, to save time
             recipe, hidden, seed = key = self.settings_keys[0]
@@ -112,6 +133,7 @@ class Results:
             "title": "A small experiment", "mse": self.mse, "settings": self.settings,
             "run_folders": self.run_folders, "waveform_figures": self.waveform_figures,
             "curve_figure": self.curve_figure, "size_figure": self.size_figure,
+            "stability_figure": self.stability_figure, "starts": self.starts, "cures": CURES,
             "config": {"corpus": {"root": None}, "recipes": {"clipped": {"clip_norm": 1.0}}},
             "versions": {"rnnpipe": "0.1.0", "torch": "2.13.0"},
             "corpus": {"name": "mini-TIMIT", "root": None, "synthetic": True, "utterances": 80,
@@ -119,6 +141,14 @@ class Results:
         }  # fmt: skip
         report.write_report(path, **(given | changed))
         return path.read_text(encoding="utf-8")
+
+
+def dynamics(hidden):
+    """What is measured at initialisation, as far as it is drawn."""
+    lags = np.unique(np.geomspace(1, 1000, 20).round()).astype(int)
+    median = np.exp(-lags * 8 / hidden)
+    row = {"lags": lags, "gradient_median": median, "gradient_p90": 4 * median}
+    return pd.DataFrame([row])
 
 
 def phone_segments(rate=16_000):
@@ -278,7 +308,7 @@ def test_the_players_hold_exactly_the_samples_of_the_wav_files(results, page):
 
 
 def test_every_image_has_words_for_those_who_do_not_see_it(page):
-    assert len(page.images) == 2 + 16
+    assert len(page.images) == 3 + 16
     assert all(len(image["alt"]) > 40 for image in page.images)
 
 
@@ -304,6 +334,45 @@ def test_the_summary_follows_the_numbers(results):
     mse.loc[networks & free, "nmse"] = 0.995  # below 1, but no better than silence for that
     text = Page(results.page(mse=mse)).text
     assert "It is better than persistence, level with silence and linear. Left to itself" in text
+
+
+def test_the_question_stands_above_its_answer_its_figure_and_the_cures(results, page):
+    assert "Why does the error go up with more hidden units?" in page.text
+    assert stability.answer(results.starts) in page.text
+    rows = {row[0]: row for row in page.rows if row and row[-1] in ("200", "400")}
+    assert rows["half_rate"] == [
+        *("half_rate", "100", "1", "yes", "no", "0.412", "321", "299", "400")
+    ]
+    assert rows["dumoulin2014"][3:7] == ["1 of 3 seeds", "yes", "–", "never"]
+    predictions = [
+        row for row in page.rows if row and row[-1] == "step too large for the curvature (by far)"
+    ]
+    assert [row[3:10] for row in predictions] == [
+        ["300", "200", "U 70 %", "−0.5", "rises", "never rises", "rises"]
+    ]
+
+
+def test_where_no_error_rises_there_are_no_cures(results):
+    text = Page(results.page(cures=[])).text
+    assert "Cures, side by side" not in text and "Prediction and verdict by setting" in text
+
+
+def test_the_figure_of_stability_names_its_limits_and_sizes(results):
+    drawn = results.stability_figure.read_text()
+    words = ("limit of the step, 200", "above 0, gradients explode", "50 hidden units")
+    for text in (*words, "error rises, diverges"):
+        assert f">{text}</text>" in drawn
+    assert re.search(">10⁻[⁰¹²³⁴⁵⁶⁷⁸⁹]+</text>", drawn)
+
+
+def test_stability_of_one_setting_without_limits_or_gradients_is_drawn(tmp_path):
+    lone = stability.Start("a", 3, 0, np.inf, np.nan, -np.inf, "c", 60.0, True, True, False)
+    rows = history(0.5, 2, True, False, np.random.default_rng(0))
+    nothing = pd.DataFrame(
+        [{"lags": [1, 2], "gradient_median": [0, 0], "gradient_p90": [0, np.inf]}]
+    )
+    figures.plot_stability([lone], [rows], [nothing], tmp_path / "lone.svg")
+    assert "error rises, diverges" in (tmp_path / "lone.svg").read_text()
 
 
 def test_a_diverged_setting_is_never_the_best_whatever_its_numbers(results):
@@ -373,7 +442,7 @@ def test_hostile_text_is_shown_as_text(tmp_path):
         tmp_path, recipes=(HOSTILE, "b"), sizes=(8,), seeds=(0,),
         utterances=(HOSTILE.replace("/", "|"),),
     ).draw()  # fmt: skip
-    results.settings["verdict"] = HOSTILE
+    results.settings[["verdict", "outcome"]] = HOSTILE
     html = results.page(
         title=HOSTILE,
         config={HOSTILE: [HOSTILE, {"path": tmp_path}]},
@@ -414,7 +483,7 @@ def test_figures_are_valid_and_name_what_they_show(results):
 def test_waveforms_bear_the_labels_of_their_phones(tmp_path, monkeypatch):
     # The same drawing as SVG, whose text can be read back.
     as_svg = lambda figure, path: figure.savefig(path, format="svg")  # noqa: E731
-    monkeypatch.setattr(figures, "_write_png", as_svg)
+    monkeypatch.setattr(style, "_write_png", as_svg)
     sound = speech(seed=0)
     path = tmp_path / "waveforms.png"
     figures.plot_waveforms(sound, sound, sound, phone_segments(), ORDER, 40, path, "It's $5 & a_b")
@@ -437,18 +506,18 @@ def test_the_magnified_stretch_is_the_loudest_after_the_given_samples():
     samples = np.zeros(4000, np.int16)
     samples[:100] = 30_000  # given, so of no interest
     samples[2500:2600] = 9000
-    start, stop = figures._loudest_stretch(samples, order=200, length=160)
+    start, stop = waveforms._loudest_stretch(samples, order=200, length=160)
     assert stop - start == 160 and start <= 2500 and stop >= 2600
 
 
 def test_curves_are_thinned_to_means_and_keep_their_last_update():
     history = pd.DataFrame({"update": range(1, 10_002), "mse": 1.0, "gradient_norm": 2.0})
     history.loc[10_000, "gradient_norm"] = 1e9  # the step that ended it
-    updates, norms = figures._thinned(history, "gradient_norm", 100)
+    updates, norms = curves.thinned(history, "gradient_norm", 100)
     assert len(updates) == 101 and (norms[:-1] == 2.0).all() and updates[0] == 50.5
     assert (updates[-1], norms[-1]) == (10_001, 1e9)
     history.loc[10_000, "gradient_norm"] = np.inf  # not to be drawn
-    assert figures._thinned(history, "gradient_norm", 100)[0][-1] == 10_000
+    assert curves.thinned(history, "gradient_norm", 100)[0][-1] == 10_000
 
 
 def test_one_setting_with_one_update_can_be_drawn(tmp_path):

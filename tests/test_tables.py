@@ -5,11 +5,15 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from test_dynamics import measured
 from test_windows import series
 
 from rnnpipe import baselines
 from rnnpipe.metrics import measure
-from rnnpipe.tables import baseline_rows, compared, gather, read_run, verdict
+from rnnpipe.tables import baseline_rows, compared, gather, outcome, read_run
+
+QUIET = pd.DataFrame([measured(), measured(update=41, sharpness=12.0)])
+RISING = pd.DataFrame([measured(sharpness=250.0), measured(update=4)])
 
 UTTERANCES = ("TRAIN/DR1/FABC0/SX1", "TEST/DR2/MXYZ0/SI22")
 KINDS = ("teacher_forced", "free_running")
@@ -25,11 +29,15 @@ RUN = {
     "clipped_share": 0.125,
     "status": "ok",
     "diverged_at": None,
+    "lowest_at": None,
+    "risen_at": None,
 }
 DIVERGED = RUN | {
     "recipe": "wild",
     "status": "diverged",
     "diverged_at": 7,
+    "lowest_at": 1,
+    "risen_at": 4,
     "updates": 7,
     "final_training_mse": math.nan,
 }
@@ -65,7 +73,9 @@ BASELINE = pd.concat(
 
 
 def test_the_columns_and_rows_of_the_two_tables():
-    mse, settings = gather([RUN, DIVERGED], [rows(0.2, 3.0), rows(5.0, 6.0, 11)], BASELINE)
+    mse, settings = gather(
+        [RUN, DIVERGED], [rows(0.2, 3.0), rows(5.0, 6.0, 11)], [QUIET, RISING], BASELINE
+    )
     assert (
         mse.columns.tolist()
         == (
@@ -77,7 +87,8 @@ def test_the_columns_and_rows_of_the_two_tables():
         settings.columns.tolist()
         == (
             "recipe hidden_size seed parameters updates wall_seconds samples_per_second "
-            "final_training_mse clipped_share status diverged_at verdict"
+            "final_training_mse clipped_share status diverged_at lowest_at risen_at sharpness "
+            "sharpness_limit lyapunov verdict outcome"
         ).split()
     )
     # two reconstructions of two utterances by three baselines and two networks
@@ -88,7 +99,9 @@ def test_the_columns_and_rows_of_the_two_tables():
 
 
 def test_a_diverged_setting_stands_in_both_tables():
-    mse, settings = gather([RUN, DIVERGED], [rows(0.2, 3.0), rows(5.0, 6.0, 11)], BASELINE)
+    mse, settings = gather(
+        [RUN, DIVERGED], [rows(0.2, 3.0), rows(5.0, 6.0, 11)], [QUIET, RISING], BASELINE
+    )
     wild = mse[mse["recipe"] == "wild"]
     assert wild["status"].tolist() == ["diverged"] * 4
     assert wild["diverged_at"].tolist() == [7] * 4
@@ -98,12 +111,18 @@ def test_a_diverged_setting_stands_in_both_tables():
     assert others["diverged_at"].isna().all()
     assert settings["status"].tolist() == ["ok", "diverged"]
     assert settings["diverged_at"].tolist() == [pd.NA, 7]
-    assert settings["verdict"][1] == "Training diverged at update 7."
+    assert settings["outcome"][1] == "Training diverged at update 7."
+    assert settings["verdict"].tolist() == [
+        "stable",
+        "step too large for the curvature (sharpness 250 over the limit 200, 75 % of it in U)",
+    ]
+    assert settings["risen_at"].tolist() == [pd.NA, 4]
+    assert settings["sharpness"].tolist() == [10.0, 250.0]
     assert math.isnan(settings["final_training_mse"][1])
 
 
 def test_numbers_go_into_the_tables_unchanged():
-    mse, settings = gather([RUN], [rows(0.2, 3.0, 11)], BASELINE)
+    mse, settings = gather([RUN], [rows(0.2, 3.0, 11)], [QUIET], BASELINE)
     found = mse[mse["recipe"] == "clipped"].reset_index(drop=True)
     wanted = rows(0.2, 3.0, 11)
     for column in ("utterance", "reconstruction", "mse", "nmse", "snr_db", "horizon_ms"):
@@ -122,7 +141,9 @@ def test_whole_numbers_stay_whole_in_the_files(runs, tmp_path):
     parts = [rows(0.2, 3.0, 11) for _ in runs]
     for part in parts:  # as the workflow does it, through files
         part.to_csv(tmp_path / "part.csv", index=False)
-    mse, settings = gather(runs, [pd.read_csv(tmp_path / "part.csv") for _ in runs], BASELINE)
+    mse, settings = gather(
+        runs, [pd.read_csv(tmp_path / "part.csv") for _ in runs], [RISING] * len(runs), BASELINE
+    )
     lines = mse.to_csv(index=False).splitlines()
     assert lines[1].startswith("baseline:silence,,,TRAIN/DR1/FABC0/SX1,teacher_forced,")
     assert lines[-1].startswith(f"{runs[-1]['recipe']},25,3,TEST/DR2/MXYZ0/SI22,free_running,")
@@ -131,7 +152,7 @@ def test_whole_numbers_stay_whole_in_the_files(runs, tmp_path):
     assert f",{runs[-1]['status']},{diverged_at}," in settings.to_csv(index=False).splitlines()[-1]
 
 
-# --- verdicts -----------------------------------------------------------------------------------
+# --- outcomes -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -175,12 +196,12 @@ def test_whole_numbers_stay_whole_in_the_files(runs, tmp_path):
         ),
     ],
 )
-def test_what_the_verdict_says(forced, free, said):
-    assert verdict(RUN, rows(forced, free), BASELINE) == said
+def test_what_the_outcome_says(forced, free, said):
+    assert outcome(RUN, rows(forced, free), BASELINE) == said
 
 
-def test_a_diverged_training_is_all_that_its_verdict_says():
-    assert verdict(DIVERGED, rows(0.01, 0.01), BASELINE) == "Training diverged at update 7."
+def test_a_diverged_training_is_all_that_its_outcome_says():
+    assert outcome(DIVERGED, rows(0.01, 0.01), BASELINE) == "Training diverged at update 7."
 
 
 def test_level_means_within_a_hundredth():

@@ -18,10 +18,12 @@ from rnnpipe.errors import RnnpipeError
 from rnnpipe.model import Network
 from rnnpipe.recipes import Recipe
 from rnnpipe.train import (
+    RISE,
     Batch,
     choose_device,
     clip,
     decay,
+    load_snapshots,
     make_batches,
     make_optimizer,
     noisy_weights,
@@ -402,7 +404,8 @@ NOISY = Recipe(**SHORT, **NOISES, clip="norm", schedule="cosine", final_learning
 
 def saved(folder, found) -> dict[str, bytes]:
     setting = {"recipe": "r", "hidden_size": HIDDEN, "seed": 0}
-    paths = [folder / name for name in ("model.safetensors", "history.parquet", "run.json")]
+    names = ("model.safetensors", "snapshots.safetensors", "history.parquet", "run.json")
+    paths = [folder / name for name in names]
     save_run(found, setting, *paths)
     return {path.name: path.read_bytes() for path in paths}
 
@@ -412,7 +415,7 @@ def test_equal_seeds_give_equal_bytes_and_others_do_not(tmp_path):
         saved(tmp_path / str(i), run(NOISY, [series(83, ORDER), series(41, ORDER, 1)], seed))
         for i, seed in enumerate((5, 5, 6))
     )
-    for name in ("model.safetensors", "history.parquet"):
+    for name in ("model.safetensors", "snapshots.safetensors", "history.parquet"):
         assert one[name] == two[name]
         assert one[name] != other[name]
 
@@ -424,6 +427,57 @@ def test_a_training_neither_feels_nor_moves_the_state_of_torch():
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(2)
     assert np.array_equal(flat(one.network), flat(run(NOISY).network))
+
+
+# --- snapshots and the first rise -----------------------------------------------------------------
+
+DESCENT = {"optimizer": "sgd", "backpropagation": "whole_utterance"}
+
+
+def test_snapshots_are_the_weights_that_their_updates_start_from(tmp_path):
+    recipe = Recipe(**DESCENT, learning_rate=0.01, updates=20)
+    found = run(recipe)
+    saved(tmp_path, found)
+    snapshots = load_snapshots(tmp_path / "snapshots.safetensors")
+    assert list(snapshots) == [1, 3, 11, 21], "at 0, 10, 50 and 100 % of the updates"
+    assert (found.lowest_at, found.risen_at) == (None, None)
+    for update, weights in snapshots.items():
+        start = run(replace(recipe, updates=update - 1)) if update > 1 else None
+        wanted = (start.network if start else initial(recipe)).state_dict()
+        assert all(torch.equal(weights[name], wanted[name]) for name in wanted), update
+
+
+def test_the_first_rise_is_kept_from_the_lowest_error_to_its_double():
+    found = run(Recipe(**DESCENT, learning_rate=0.6, updates=60))
+    errors = found.history["mse"].to_numpy()
+    lowest = np.minimum.accumulate(errors)
+    risen_at = int(np.argmax(errors[1:] >= RISE * lowest[:-1])) + 2
+    assert found.risen_at == risen_at <= len(errors)
+    assert found.lowest_at == int(np.argmin(errors[:risen_at])) + 1
+    assert {found.lowest_at, found.risen_at} <= set(found.snapshots)
+    batch = batch_of(series(83, ORDER))
+    for update in (found.lowest_at, found.risen_at):
+        network = initial(Recipe(updates=1))
+        network.load_state_dict(found.snapshots[update])
+        loss, _ = one_pass(network, Recipe(updates=1), batch, network.initial_state(1))
+        assert loss.item() == pytest.approx(errors[update - 1], rel=1e-5)
+
+
+def test_the_luck_of_a_batch_is_no_rise():
+    """A loud utterance after a quiet one: the error of an update jumps, that of a pass does not."""
+    quiet, loud = series(60, ORDER), series(60, ORDER, 1)
+    quiet = replace(quiet, samples=quiet.samples // 100)
+    found = run(Recipe(**DESCENT, learning_rate=1e-4, updates=20), [quiet, loud])
+    errors = found.history["mse"].to_numpy()
+    assert (errors[1:] > RISE * errors[:-1]).any()
+    assert found.risen_at is None
+
+
+def test_a_gradient_beyond_all_numbers_is_a_rise_at_once(tmp_path):
+    recipe = Recipe(**DESCENT, cell="relu", init="uniform", init_scale=1e30, updates=5)
+    found = run(recipe)
+    assert (found.diverged_at, found.lowest_at, found.risen_at) == (1, 1, 1)
+    assert list(found.snapshots) == [1]
 
 
 # --- batches ------------------------------------------------------------------------------------
@@ -637,6 +691,8 @@ def test_the_files_of_a_training_that_went_well(tmp_path):
         "clipped_share": 0.0,
         "status": "ok",
         "diverged_at": None,
+        "lowest_at": None,
+        "risen_at": None,
     }
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "history.parquet"), found.history)
     back = Network.load(tmp_path / "model.safetensors")

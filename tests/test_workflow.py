@@ -33,8 +33,10 @@ TINY = {
         "recipes": ["note", "clipped"],
         "hidden_sizes": [3, 5],
         "seeds": [0],
+        "only": {},
     },
     "train": {"device": "cpu"},
+    "dynamics": {"samples": 500},
     "reconstruct": {"limit": 20},
     "report": {"title": "Tiny", "zoom_ms": 40, "utterances": 1},
     "recipes": {
@@ -123,12 +125,12 @@ SHARDS = {(f"TRAIN-DR{region}",) for region in (1, 2, 4, 5, 6, 8)}
 SHARDS |= {("TEST-DR3",), ("TEST-DR7",)}
 EXTRACTION = {"extract": SHARDS, "utterances": {()}}
 SELECTION = {"experiment": {()}, "baselines": {()}}
-GATHERING = {"tables": {()}, "plot_curves": {()}, "report": {()}}
+GATHERING = {"tables": {()}, "plot_curves": {()}, "plot_stability": {()}, "report": {()}}
 
 
 def downstream(settings):
     """Jobs that must run when the networks of `settings` are trained again."""
-    rules = ("train", "reconstruct", "plot_waveforms")
+    rules = ("train", "dynamics", "reconstruct", "plot_waveforms")
     return {rule: settings for rule in rules} | GATHERING
 
 
@@ -138,7 +140,10 @@ def downstream(settings):
 def test_a_run_leaves_what_the_readme_promises(finished):
     results = finished / "results"
     for network in NETWORKS:
-        for name in ("model.safetensors", "history.parquet", "run.json"):
+        for name in (
+            *("model.safetensors", "snapshots.safetensors", "history.parquet", "run.json"),
+            "dynamics.parquet",
+        ):
             assert (finished / network / name).is_file()
     mse = pd.read_csv(results / "tables/mse.csv")
     assert list(mse.columns[:11]) == [
@@ -151,7 +156,9 @@ def test_a_run_leaves_what_the_readme_promises(finished):
     assert np.isfinite(mse["nmse"]).all()
     settings = pd.read_csv(results / "tables/settings.csv")
     assert len(settings) == 4
-    assert settings["verdict"].str.len().gt(20).all()
+    assert settings["outcome"].str.len().gt(20).all()
+    assert np.isfinite(settings[["sharpness", "lyapunov"]]).all(axis=None)
+    assert settings["verdict"].eq("stable").all()
     page = (results / "report.html").read_text()
     assert page.count("<audio") == 4 * 3
 
@@ -204,6 +211,18 @@ def test_the_zoom_draws_the_waveforms_again(run):
     assert planned(run, config) == {"plot_waveforms": ALL_SETTINGS, "report": {()}}
 
 
+def test_the_samples_of_the_measures_run_them_again(run):
+    jobs = planned(run, changed(dynamics={"samples": 600}))
+    assert jobs == {"dynamics": ALL_SETTINGS} | GATHERING
+
+
+def test_a_recipe_that_runs_at_one_size_only_drops_the_others(run):
+    config = changed(experiment={"only": {"clipped": {"hidden_sizes": [5]}}})
+    assert planned(run, config) == GATHERING
+    output = snakemake(run, "models", "--forceall", "--dry-run", config=config)
+    assert re.search(r"^train +3$", output, re.MULTILINE)
+
+
 def test_a_new_hidden_size_runs_its_own_jobs_and_what_gathers_them(run):
     config = changed(experiment={"hidden_sizes": [3, 4, 5]})
     new = {("note", "4", "0"), ("clipped", "4", "0")}
@@ -229,7 +248,8 @@ def test_a_recipe_that_is_not_used_runs_nothing(run):
 
 def test_the_free_run_limit_runs_the_reconstructions(run):
     jobs = planned(run, changed(reconstruct={"limit": 10}))
-    assert set(jobs) == {"reconstruct", "baselines", "plot_waveforms", *GATHERING}
+    gathering = GATHERING.keys() - {"plot_stability"}
+    assert jobs.keys() == {"reconstruct", "baselines", "plot_waveforms"} | gathering
 
 
 def test_another_utterance_runs_from_the_selection_on(run):
@@ -318,8 +338,9 @@ def test_any_path_several_utterances_and_a_divergence(finished, tmp_path):
     assert set(wild["status"]) == {"diverged"}
     assert wild["diverged_at"].ge(2).all()
     assert set(networks[networks["recipe"] == "clipped"]["status"]) == {"ok"}
-    verdicts = pd.read_csv(tmp_path / "results/tables/settings.csv").set_index("recipe")["verdict"]
-    assert verdicts["wild"].str.contains("diverged at update").all()
+    settings = pd.read_csv(tmp_path / "results/tables/settings.csv").set_index("recipe")
+    assert settings.loc["wild", "outcome"].str.contains("diverged at update").all()
+    assert settings.loc["wild", "verdict"].str.startswith("step too large for the curvature").all()
     assert "diverged" in (tmp_path / "results/report.html").read_text()
     for path in tmp_path.glob("results/runs/wild/h3/s0/reconstructions/*.wav"):
         assert soundfile.info(path).subtype == "PCM_16"
@@ -384,7 +405,7 @@ def test_the_targets_stop_at_their_stage(tmp_path):
 def test_snakemakes_own_report_has_the_figures_and_tables(finished):
     snakemake(finished, "all", "--report", "snakemake-report.html")
     page = (finished / "snakemake-report.html").read_text()
-    for name in ("mse.csv", "settings.csv", "mse_over_hidden_size.svg", "training_curves.svg"):
+    for name in ("mse.csv", "settings.csv", "mse_over_hidden_size.svg", "stability.svg"):
         assert name in page
     assert "Waveforms" in page and UTTERANCE.replace("/", "-") in page
 
@@ -492,7 +513,11 @@ def test_an_unknown_utterance_is_answered_with_the_nearest(finished, tmp_path):
 def test_the_2014_note_comes_out_as_published(tmp_path):
     shutil.copy(REPOSITORY / "config.yaml", tmp_path)
     preset = REPOSITORY / "workflow/presets/dumoulin2014.yaml"
-    snakemake(tmp_path, "all", "--configfile", str(preset))
+    part = {
+        "experiment": {"recipes": ["dumoulin2014", "clipped"], "hidden_sizes": [100], "seeds": [0]}
+    }
+    (tmp_path / "part.yaml").write_text(yaml.safe_dump(part))
+    snakemake(tmp_path, "all", "--configfile", str(preset), "part.yaml")
     settings = pd.read_csv(tmp_path / "results/tables/settings.csv").set_index("recipe")
     mse = pd.read_csv(tmp_path / "results/tables/mse.csv").set_index(["recipe", "reconstruction"])
     assert 0.35 < settings.loc["dumoulin2014", "final_training_mse"] < 0.45, "the note: 0.426"

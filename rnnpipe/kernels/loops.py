@@ -286,6 +286,51 @@ def backward(cell, signal, phones, M, M_t, h0, c0, gates, h, c, dh, dW_t, dV, dM
 
 
 @njit(**FAST)
+def carry_back(cell, gates, M, h, c, ends, dh, log_norms):
+    """Fill `log_norms` (steps + 1, n) from the gradients `dh` (H, n); see `carried_back`.
+
+    gates (T, G), h (T, H) and c (T, H) are those of one stream; each gradient is at a step of its
+    own in it, so that they are gathered side by side, like streams.
+    """
+    n, G = dh.shape[1], gates.shape[1]
+    dc, carried = np.zeros((c.shape[1], n)), np.zeros_like(dh)
+    scale = np.zeros(n)
+    now, before = np.empty_like(dh), np.empty_like(dh)
+    c_now, c_before = np.empty_like(dc), np.empty_like(dc)
+    gate, da = np.empty((G, n)), np.empty((G, n))
+    dr = np.empty((G, n)) if cell == GRU else da
+    for j in range(log_norms.shape[0]):
+        for i in range(n):
+            own = np.sum(dh[:, i] ** 2)
+            whole = own + np.sum(dc[:, i] ** 2)
+            log_norms[j, i] = scale[i] + np.log(own) / 2
+            if whole > 0:
+                dh[:, i] /= math.sqrt(whole)
+                dc[:, i] /= math.sqrt(whole)
+                scale[i] += math.log(whole) / 2
+            # The step that this one goes back through; one more than asked for changes nothing.
+            t = max(ends[i] - j, 0)
+            gate[:, i], now[:, i], c_now[:, i] = gates[t], h[t], c[t]
+            before[:, i] = h[t - 1] if t else np.zeros_like(h[t])
+            c_before[:, i] = c[t - 1] if t else np.zeros_like(c[t])
+        _retreat(
+            cell,
+            gate.ravel(),
+            before.ravel(),
+            now.ravel(),
+            c_before.ravel(),
+            c_now.ravel(),
+            dh.ravel(),
+            carried.ravel(),
+            dc.ravel(),
+            da.ravel(),
+            dr.ravel(),
+        )
+        np.dot(M, dr, dh)
+        dh += carried
+
+
+@njit(**FAST)
 def reconstruct(signal, order, phones, W, V, M, d, b, U, c, cell, feed_back, limit):
     """Predict every sample of `signal` after the first `order`, one at a time.
 

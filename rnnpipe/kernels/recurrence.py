@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from rnnpipe.kernels.loops import GRU, LSTM, backward, forward
+from rnnpipe.kernels.loops import GRU, LSTM, backward, carry_back, forward
 
 CELLS = ("sigmoid", "tanh", "relu", "gru", "lstm")  # in the order of rnnpipe.kernels.loops
 NUM_GATES = {"sigmoid": 1, "tanh": 1, "relu": 1, "gru": 3, "lstm": 4}
@@ -109,6 +109,58 @@ def recur_plain(
     return torch.stack(outputs), torch.cat((h, c), dim=1).detach()
 
 
+def carried_back(
+    signal: Tensor,
+    phones: Tensor,
+    W: Tensor,
+    V: Tensor,
+    M: Tensor,
+    d: Tensor,
+    b: Tensor,
+    cell: str,
+    ends: np.ndarray,
+    vectors: np.ndarray,
+    steps: int,
+) -> np.ndarray:
+    """Carry gradients back through time, each from a step of its own, and tell how they grow.
+
+    A gradient v of the state after step t is J_t' v after step t - 1, with J_t the Jacobian of the
+    state after step t by the state before it. Vectors are rescaled on the way, so that neither
+    explosion nor decay leaves the range of numbers.
+
+    Parameters
+    ----------
+    signal, phones : Tensor, shapes (order + T,) and (T,), float64 and integer
+        One utterance; the state starts at 0.
+    W, V, M, d, b : float64 Tensor
+        As in `recur`.
+    cell : str
+        One of `CELLS`.
+    ends : int array, shape (n,)
+        The step after which each gradient starts, from `steps` to T - 1.
+    vectors : float64 array, shape (n, H)
+        Gradients of h after those steps; what an lstm's c has of its own starts at 0.
+    steps : int
+        How far back they are carried.
+
+    Returns
+    -------
+    float64 array, shape (steps + 1, n)
+        Natural logarithm of the norm of the gradient of h after step ends - j, j = 0 .. steps.
+    """
+    index, H = CELLS.index(cell), M.shape[0]
+    start = M.new_zeros(state_size(cell, H), 1)
+    W_t, M, M_t = W.t().contiguous(), M.contiguous(), M.t().contiguous()
+    signal, phones = signal[:, None].contiguous(), phones[:, None].to(torch.int32)
+    gates, h, c = _run(signal, phones, W_t, V, M, M_t, d, b, start[:H], start[H:], index)
+    log_norms = np.empty((steps + 1, len(ends)))
+    gradients = np.array(vectors.T, order="C")
+    carry_back(
+        index, *_arrays(gates[:, :, 0], M, h[:, :, 0], c[:, :, 0]), ends, gradients, log_norms
+    )
+    return log_norms
+
+
 def _recur_fused(
     signal: Tensor,
     phones: Tensor,
@@ -153,16 +205,11 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, signal, phones, W, V, M, d, b, state, cell):
-        H, G = M.shape
-        T, B = phones.shape[1], phones.shape[0]
+        H = M.shape[0]
         signal, phones = signal.t().contiguous(), phones.t().to(torch.int32).contiguous()
-        gates, h = W.new_empty(T, G, B), W.new_empty(T, H, B)
-        # c: an lstm's cell state; for a gru the recurrent share of the candidate, r_n + d.
-        c = W.new_empty(T, H if cell in (GRU, LSTM) else 0, B)
-        h0, c0 = state[:, :H].t().contiguous(), state[:, H:].t().contiguous()
         W_t, M, M_t = W.t().contiguous(), M.contiguous(), M.t().contiguous()
-        d = d[:, None].expand(-1, B).contiguous()
-        forward(cell, *_arrays(signal, phones, W_t, V, M, M_t, d, b, h0, c0, gates, h, c))
+        h0, c0 = state[:, :H].t().contiguous(), state[:, H:].t().contiguous()
+        gates, h, c = _run(signal, phones, W_t, V, M, M_t, d, b, h0, c0, cell)
         ctx.cell = cell
         ctx.save_for_backward(signal, phones, W_t, V, M, M_t, h0, c0, gates, h, c)
         ctx.mark_non_differentiable(c)
@@ -181,6 +228,31 @@ class _Recurrence(torch.autograd.Function):
         )
         # Every step has one phone, so the phones' gradients add up to that of the bias.
         return None, None, dW_t.t(), dV, dM_t.t(), dd, dV.sum(0), None, None
+
+
+def _run(
+    signal: Tensor,
+    phones: Tensor,
+    W_t: Tensor,
+    V: Tensor,
+    M: Tensor,
+    M_t: Tensor,
+    d: Tensor,
+    b: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    cell: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run the compiled loop; return the gates' values, h and c of all steps.
+
+    c is an lstm's cell state; for a gru the recurrent share of the candidate, r_n + d.
+    """
+    (T, B), (H, G) = phones.shape, M.shape
+    gates, h = M.new_empty(T, G, B), M.new_empty(T, H, B)
+    c = M.new_empty(T, H if cell in (GRU, LSTM) else 0, B)
+    d = d[:, None].expand(-1, B).contiguous()
+    forward(cell, *_arrays(signal, phones, W_t, V, M, M_t, d, b, h0, c0, gates, h, c))
+    return gates, h, c
 
 
 def _arrays(*tensors: Tensor) -> tuple[np.ndarray, ...]:

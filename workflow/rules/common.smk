@@ -73,11 +73,12 @@ except RnnpipeError as error:
 WINDOWS = [f"results/windows/{shard}.parquet" for shard in SHARDS]
 
 # Recipe, hidden size and seed of every network, in the order of the report.
+grid = config["experiment"]
 SETTINGS = [
     (recipe, hidden, seed)
-    for recipe in config["experiment"]["recipes"]
-    for hidden in config["experiment"]["hidden_sizes"]
-    for seed in config["experiment"]["seeds"]
+    for recipe in grid["recipes"]
+    for hidden in grid["only"].get(recipe, {}).get("hidden_sizes", grid["hidden_sizes"])
+    for seed in grid["only"].get(recipe, {}).get("seeds", grid["seeds"])
 ]
 
 # One card a training that goes to a GPU, so that the limit on `gpu` in profiles/default keeps

@@ -5,6 +5,7 @@ rule tables:
     input:
         runs=per_setting(f"{RUN}/run.json"),
         reconstructions=per_setting(f"{RUN}/reconstructions.csv"),
+        dynamics=per_setting(f"{RUN}/dynamics.parquet"),
         baselines="results/corpus/baselines.csv",
     output:
         mse=report("results/tables/mse.csv", caption="../report/mse_table.rst", category="Tables"),
@@ -58,6 +59,31 @@ rule plot_curves:
         "../scripts/plot_curves.py"
 
 
+rule plot_stability:
+    input:
+        runs=per_setting(f"{RUN}/run.json"),
+        histories=per_setting(f"{RUN}/history.parquet"),
+        dynamics=per_setting(f"{RUN}/dynamics.parquet"),
+    output:
+        report(
+            "results/figures/stability.svg",
+            caption="../report/stability.rst",
+            category="Figures",
+        ),
+    log:
+        "results/logs/plot_stability.log",
+    benchmark:
+        "results/benchmarks/plot_stability.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=SETTINGS,
+    script:
+        "../scripts/plot_stability.py"
+
+
 rule plot_waveforms:
     input:
         audio=f"{RUN}/reconstructions",
@@ -98,6 +124,10 @@ rule report:
         audio=per_setting(f"{RUN}/reconstructions"),
         sizes="results/figures/mse_over_hidden_size.svg",
         training="results/figures/training_curves.svg",
+        stability="results/figures/stability.svg",
+        runs=per_setting(f"{RUN}/run.json"),
+        histories=per_setting(f"{RUN}/history.parquet"),
+        dynamics=per_setting(f"{RUN}/dynamics.parquet"),
         waveforms=per_setting(WAVEFORMS),
         utterances=UTTERANCES,
         rejected=REJECTED,

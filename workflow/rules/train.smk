@@ -7,6 +7,7 @@ rule train:
         experiment=EXPERIMENT,
     output:
         model=f"{RUN}/model.safetensors",
+        snapshots=f"{RUN}/snapshots.safetensors",
         history=f"{RUN}/history.parquet",
         run=f"{RUN}/run.json",
     log:

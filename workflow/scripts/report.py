@@ -9,6 +9,8 @@ from job import job
 from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.experiment import Experiment
 from rnnpipe.report import write_report
+from rnnpipe.stability import at_start, cures
+from rnnpipe.tables import read_run
 
 with job(snakemake):
     settings = snakemake.params.settings
@@ -17,6 +19,10 @@ with job(snakemake):
     config = snakemake.params.config
     drawn = experiment.utterances[: config["report"]["utterances"]]
     root = config["corpus"]["root"]
+    runs = [read_run(path) for path in snakemake.input.runs]
+    histories = [pd.read_parquet(path) for path in snakemake.input.histories]
+    dynamics = [pd.read_parquet(path) for path in snakemake.input.dynamics]
+    starts = [at_start(run, measured) for run, measured in zip(runs, dynamics, strict=True)]
     write_report(
         snakemake.output[0],
         title=config["report"]["title"],
@@ -33,6 +39,9 @@ with job(snakemake):
         },
         curve_figure=Path(snakemake.input.training),
         size_figure=Path(snakemake.input.sizes),
+        stability_figure=Path(snakemake.input.stability),
+        starts=starts,
+        cures=cures(starts, runs, histories),
         config=config,
         versions={name: version(name) for name in ("rnnpipe", "snakemake", "torch", "numba")},
         corpus={

@@ -10,6 +10,7 @@ with job(snakemake):
     tables = gather(
         [read_run(path) for path in snakemake.input.runs],
         [pd.read_csv(path) for path in snakemake.input.reconstructions],
+        [pd.read_parquet(path) for path in snakemake.input.dynamics],
         pd.read_csv(snakemake.input.baselines),
     )
     for table, path in zip(tables, snakemake.output, strict=True):

@@ -26,4 +26,5 @@ with job(snakemake):
         num_phones=experiment.num_phones,
         device=choose_device(snakemake.params.device),
     )
-    save_run(run, setting, snakemake.output.model, snakemake.output.history, snakemake.output.run)
+    out = snakemake.output
+    save_run(run, setting, out.model, out.snapshots, out.history, out.run)

@@ -1,0 +1,185 @@
+"""Error over hidden size, against the baselines."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.transforms import ScaledTranslation
+
+from rnnpipe.figures.style import (
+    FAINT,
+    INK,
+    RECONSTRUCTIONS,
+    draw_legend,
+    drawing,
+    legend_inches,
+    plain_log_ticks,
+    recipe_colours,
+)
+
+
+def mean_over_utterances(mse: pd.DataFrame) -> pd.DataFrame:
+    """Reduce tables/mse.csv to one row a setting (or baseline) and reconstruction.
+
+    MSE, NMSE and horizon are plain means over the utterances, so every utterance counts the same;
+    the SNR is that of the mean NMSE, -10 log10(NMSE), so that the two columns agree. A mean over
+    utterances of which one has no value has no value. A setting is diverged where any row is.
+
+    Parameters
+    ----------
+    mse : DataFrame
+        The columns of tables/mse.csv.
+
+    Returns
+    -------
+    DataFrame
+        recipe, hidden_size, seed, reconstruction, mse, nmse, horizon_ms, snr_db, diverged (bool),
+        utterances (int), cut_off (int, utterances whose free run was cut off), in table order.
+    """
+    groups = mse.groupby(
+        ["recipe", "hidden_size", "seed", "reconstruction"], dropna=False, sort=False
+    )
+    means = groups[["mse", "nmse", "horizon_ms"]].agg(lambda values: values.mean(skipna=False))
+    with np.errstate(divide="ignore"):
+        means["snr_db"] = -10 * np.log10(means["nmse"].astype(float))
+    means["diverged"] = groups["status"].agg(lambda status: (status == "diverged").any())
+    means["utterances"] = groups.size()
+    means["cut_off"] = groups["stopped_at"].count()
+    return means.reset_index()
+
+
+def plot_mse_over_hidden_size(mse: pd.DataFrame, path: str | Path) -> None:
+    """Draw NMSE over hidden size: one line a recipe, against the baselines.
+
+    Two panels, teacher-forced and free-running. Points are means over utterances; where a recipe
+    has several seeds, small dots are the seeds, the line is their mean and the band reaches from
+    the lowest to the highest. A diverged setting is a cross at the upper edge, a setting with a
+    free run that was cut off is hollow.
+
+    Parameters
+    ----------
+    mse : DataFrame
+        The columns of tables/mse.csv.
+    path : path
+        The SVG file to write.
+    """
+    means = mean_over_utterances(mse)
+    is_baseline = means["recipe"].str.startswith("baseline:")
+    settings, baselines = means[~is_baseline], means[is_baseline]
+    colours = recipe_colours(settings["recipe"].tolist())
+    sizes = sorted(settings["hidden_size"].unique())
+
+    legend = legend_inches(len(colours) + 2)
+    height = 4.1 + legend
+    with drawing(path, figsize=(10, height)) as figure:
+        panels = figure.subplots(1, 2)
+        figure.subplots_adjust(
+            left=0.075, right=0.875, bottom=0.57 / height, top=1 - (0.55 + legend) / height,
+            wspace=0.5,
+        )  # fmt: skip
+        for axes, (reconstruction, name) in zip(panels, RECONSTRUCTIONS.items(), strict=True):
+            axes.set_title(name, pad=16)
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+            axes.set_xlim(sizes[0] / 1.3, sizes[-1] * 1.3)
+            axes.xaxis.set_major_locator(FixedLocator(sizes))
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:.0f}"))
+            axes.set_xlabel("hidden size (units)")
+            axes.set_ylabel("NMSE" if axes is panels[0] else "")
+            axes.grid(axis="y")
+            here = settings[settings["reconstruction"] == reconstruction]
+            for index, (recipe, (colour, marker)) in enumerate(colours.items()):
+                # Recipes stand a little beside each other, so that no mark hides another.
+                aside = ScaledTranslation(
+                    (index / len(colours) - 0.5) * min(0.06 * len(colours), 0.4),
+                    0,
+                    figure.dpi_scale_trans,
+                )
+                _draw_recipe(axes, here[here["recipe"] == recipe], colour, marker, aside)
+            _label_baselines(axes, baselines[baselines["reconstruction"] == reconstruction])
+
+        handles = [
+            Line2D([], [], color=colour, marker=marker, label=recipe)
+            for recipe, (colour, marker) in colours.items()
+        ]
+        if settings["diverged"].any():
+            handles.append(Line2D([], [], color=INK, marker="x", ls="", mew=2, label="diverged"))
+        if settings["cut_off"].any():
+            hollow = {"marker": "o", "mfc": "white", "ls": ""}
+            handles.append(Line2D([], [], color=INK, label="free run cut off", **hollow))
+        draw_legend(figure, handles)
+
+
+def _draw_recipe(
+    axes: Axes, settings: pd.DataFrame, colour: str, marker: str, aside: ScaledTranslation
+) -> None:
+    """One recipe in one panel; `aside` moves it by a hair along the axis."""
+    trained = settings[~settings["diverged"] & np.isfinite(settings["nmse"].astype(float))]
+    spread = trained.groupby("hidden_size")["nmse"].agg(["mean", "min", "max", "size"])
+    cut_off = trained.groupby("hidden_size")["cut_off"].sum()
+    beside = axes.transData + aside
+    if (spread["size"] > 1).any():
+        axes.fill_between(
+            spread.index, spread["min"], spread["max"],
+            color=colour, alpha=0.18, lw=0, transform=beside,
+        )  # fmt: skip
+        axes.plot(
+            trained["hidden_size"], trained["nmse"], ".", ms=5, color=colour, alpha=0.6,
+            transform=beside,
+        )  # fmt: skip
+    axes.plot(spread.index, spread["mean"], color=colour, lw=1.6, transform=beside)
+    for size, nmse in spread["mean"].items():
+        face = "white" if cut_off[size] else colour
+        axes.plot(size, nmse, marker, ms=6, color=colour, mfc=face, mew=1.4, transform=beside)
+    # The transforms above hide the points from autoscaling: say where they are.
+    if not trained.empty:
+        axes.update_datalim(trained[["hidden_size", "nmse"]].to_numpy(dtype=float))
+        axes.autoscale_view(scalex=False)
+    diverged = settings.loc[settings["diverged"], "hidden_size"].unique()
+    axes.plot(
+        diverged, np.full(len(diverged), 1.03), "x", color=colour, ms=8, mew=2.2, clip_on=False,
+        transform=axes.get_xaxis_transform() + aside,
+    )  # fmt: skip
+
+
+def _label_baselines(axes: Axes, baselines: pd.DataFrame) -> None:
+    """Horizontal lines with their names to the right of the axes, moved apart where they crowd."""
+    values = {
+        row.recipe.removeprefix("baseline:"): float(row.nmse)
+        for row in baselines.itertuples()
+        if 0 < row.nmse < np.inf
+    }
+    for value in values.values():
+        axes.axhline(value, color=FAINT, lw=1, ls=(0, (4, 3)), zorder=0.9)
+    axes.margins(y=0.1)
+    axes.autoscale_view(scalex=False)
+    plain_log_ticks(axes)
+
+    low, high = np.log10(axes.get_ylim())
+    heights = {name: (np.log10(value) - low) / (high - low) for name, value in values.items()}
+    for (name, height), place in zip(
+        sorted(heights.items(), key=lambda item: item[1]), _apart(sorted(heights.values()), 0.055),
+        strict=True,
+    ):  # fmt: skip
+        across = axes.transAxes
+        axes.plot([1, 1.03], [height, place], color=FAINT, lw=0.7, transform=across, clip_on=False)
+        axes.text(
+            1.04, place, f"{name} {values[name]:.3g}", color=FAINT, va="center", transform=across
+        )
+
+
+def _apart(heights: Sequence[float], gap: float) -> list[float]:
+    """Move sorted heights up and down as little as keeps them `gap` apart and below 1."""
+    places = []
+    for height in heights:
+        places.append(max(height, places[-1] + gap) if places else height)
+    ceiling = 1.0
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], ceiling)
+        ceiling = places[i] - gap
+    return places

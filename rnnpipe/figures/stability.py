@@ -1,0 +1,167 @@
+"""Why the error goes up: its curves by size, curvature, exponents, and gradients by lag."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from rnnpipe.figures.curves import thinned
+from rnnpipe.figures.style import FAINT, INK, draw_legend, drawing, legend_inches, plain_log_ticks
+from rnnpipe.stability import Start
+
+STRETCHES = 600  # points of a curve, at most
+LEAST_GRADIENT = 1e-30  # a smaller one is not drawn
+
+
+def plot_stability(
+    starts: Sequence[Start],
+    histories: Sequence[pd.DataFrame],
+    dynamics: Sequence[pd.DataFrame],
+    path: str | Path,
+) -> None:
+    """Draw what one recipe's stability hangs on, in four panels, coloured by hidden size.
+
+    The training error over updates; the sharpness at initialisation over hidden size, with the
+    optimiser's limit as a line; the Lyapunov exponent at initialisation over hidden size, with 0
+    as a line; and the gradient by lag at initialisation, the median over positions as a line and
+    the 90th percentile dotted, each the mean over seeds of the logarithm. A setting whose error
+    rises is hollow, one that diverges a cross.
+
+    Parameters
+    ----------
+    starts, histories, dynamics : sequences of Start, DataFrame and DataFrame
+        The settings of one recipe: from `rnnpipe.stability.at_start`, history.parquet and
+        dynamics.parquet.
+    path : path
+        The SVG or PNG file to write.
+    """
+    sizes = sorted({start.hidden_size for start in starts})
+    shades = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.85, len(sizes)))
+    colours = dict(zip(sizes, shades, strict=True))
+
+    legend = legend_inches(len(sizes) + 2)
+    height = 6.9 + legend
+    with drawing(path, figsize=(10, height)) as figure:
+        (error, curvature), (exponent, lags) = figure.subplots(2, 2)
+        figure.subplots_adjust(
+            left=0.075, right=0.975, bottom=0.55 / height, top=1 - (0.4 + legend) / height,
+            hspace=0.4, wspace=0.2,
+        )  # fmt: skip
+        _draw_errors(error, starts, histories, colours)
+        _draw_by_size(curvature, starts, "sharpness", colours)
+        _draw_by_size(exponent, starts, "lyapunov", colours)
+        _draw_lags(lags, starts, dynamics, colours)
+
+        handles = [
+            Line2D([], [], color=colour, lw=2, label=f"{size} hidden units")
+            for size, colour in colours.items()
+        ]
+        if any(start.rises and not start.diverges for start in starts):
+            hollow = {"marker": "o", "mfc": "white", "ls": "", "mew": 1.6}
+            handles.append(Line2D([], [], color=INK, label="error rises", **hollow))
+        if any(start.diverges for start in starts):
+            cross = {"marker": "x", "ls": "", "mew": 2}
+            handles.append(Line2D([], [], color=INK, label="error rises, diverges", **cross))
+        draw_legend(figure, handles)
+
+
+def _draw_errors(
+    axes: Axes,
+    starts: Sequence[Start],
+    histories: Sequence[pd.DataFrame],
+    colours: Mapping[int, np.ndarray],
+) -> None:
+    # A rise is as a rule one of the first updates.
+    axes.set(title="Training error", xlabel="update", ylabel="training MSE")
+    axes.set(xscale="log", yscale="log")
+    axes.grid(axis="y")
+    for start, history in zip(starts, histories, strict=True):
+        updates, values = thinned(history, "mse", STRETCHES)
+        axes.plot(updates, values, color=colours[start.hidden_size], lw=1.2, alpha=0.9)
+        if start.diverges and len(updates):
+            cross = {"ms": 8, "mew": 2.2, "zorder": 5, "clip_on": False}
+            axes.plot(updates[-1], values[-1], "x", color=colours[start.hidden_size], **cross)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda update, _: f"{update:,.0f}"))
+    plain_log_ticks(axes)
+
+
+def _draw_by_size(
+    axes: Axes, starts: Sequence[Start], measure: str, colours: Mapping[int, np.ndarray]
+) -> None:
+    sizes = list(colours)
+    axes.set_xlabel("hidden size (units)")
+    axes.set_xscale("log")
+    axes.set_xlim(sizes[0] / 1.3, sizes[-1] * 1.3)
+    axes.xaxis.set_major_locator(FixedLocator(sizes))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:.0f}"))
+    axes.grid(axis="y")
+    for start in starts:
+        value = getattr(start, measure)
+        if np.isfinite(value):
+            face = "white" if start.rises else colours[start.hidden_size]
+            axes.plot(
+                start.hidden_size, value, "x" if start.diverges else "o", ms=7,
+                color=colours[start.hidden_size], mfc=face, mew=1.8, zorder=3,
+            )  # fmt: skip
+    if measure == "lyapunov":
+        axes.set_title("Lyapunov exponent at initialisation")
+        axes.set_ylabel("nats a step")
+        _line(axes, 0.0, "above 0, gradients explode")
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, max(high, 0.12 * (high - low)))
+        return
+    axes.set_title("Sharpness at initialisation")
+    axes.set_ylabel("largest eigenvalue of the Hessian")
+    axes.set_yscale("log")
+    # Clipping makes the limit of each setting its own; without it, there is one.
+    for limit in sorted({start.limit for start in starts if np.isfinite(start.limit)})[:1]:
+        _line(axes, limit, f"limit of the step, {limit:.3g}")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high * 1.25)
+    plain_log_ticks(axes)
+
+
+def _line(axes: Axes, value: float, text: str) -> None:
+    """Draw a limit with its name above it, at the left where the points lie below."""
+    axes.axhline(value, color=FAINT, lw=1.2, ls=(0, (4, 3)), zorder=1)
+    axes.annotate(
+        text, (0, value), xycoords=("axes fraction", "data"), xytext=(5, 4),
+        textcoords="offset points", color=FAINT,
+    )  # fmt: skip
+
+
+def _power_of_ten(value: float) -> str:
+    """Write 1e-8 as 10⁻⁸, which needs no mathematical typesetting."""
+    digits = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    return "10" + str(round(np.log10(value))).translate(digits)
+
+
+def _draw_lags(
+    axes: Axes,
+    starts: Sequence[Start],
+    dynamics: Sequence[pd.DataFrame],
+    colours: Mapping[int, np.ndarray],
+) -> None:
+    axes.set(title="Gradient by lag at initialisation", xlabel="lag (samples)")
+    axes.set(ylabel="norm of d error(t) / d h(t − lag)", xscale="log", yscale="log")
+    axes.grid(axis="y")
+    first = [measured.iloc[0] for measured in dynamics]
+    axes.set_xlim(1, max(2, *(max(row["lags"], default=2) for row in first)))
+    for size, colour in colours.items():
+        own = [row for start, row in zip(starts, first, strict=True) if start.hidden_size == size]
+        for quantity, style in (("gradient_median", "-"), ("gradient_p90", ":")):
+            norms = np.array([row[quantity] for row in own], dtype=float)
+            with np.errstate(divide="ignore"):
+                means = np.exp(np.log(norms).mean(axis=0))
+            shown = np.isfinite(means) & (means > LEAST_GRADIENT)
+            axes.plot(np.asarray(own[0]["lags"])[shown], means[shown], style, color=colour, lw=1.5)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda lag, _: f"{lag:,.0f}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda norm, _: _power_of_ten(norm)))
+    axes.text(0.98, 0.95, "line: median, dotted: 90th percentile", color=FAINT, ha="right",
+              transform=axes.transAxes)  # fmt: skip

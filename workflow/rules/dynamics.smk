@@ -1,0 +1,25 @@
+# What each training's stability hung on: curvature, step size, and gradients through time.
+
+
+rule dynamics:
+    input:
+        model=f"{RUN}/model.safetensors",
+        snapshots=f"{RUN}/snapshots.safetensors",
+        history=f"{RUN}/history.parquet",
+        windows=WINDOWS,
+        experiment=EXPERIMENT,
+    output:
+        f"{RUN}/dynamics.parquet",
+    log:
+        "results/logs/dynamics/{recipe}-h{hidden}-s{seed}.log",
+    benchmark:
+        "results/benchmarks/dynamics/{recipe}-h{hidden}-s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        recipe=lambda wildcards: config["recipes"][wildcards.recipe],
+        samples=config["dynamics"]["samples"],
+    script:
+        "../scripts/dynamics.py"

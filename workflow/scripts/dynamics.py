@@ -1,0 +1,27 @@
+"""Measure what one training's stability hung on."""
+
+import pandas as pd
+import torch
+from job import job
+
+from rnnpipe.dynamics import cut_stretches, measure
+from rnnpipe.experiment import Experiment
+from rnnpipe.files import replacing
+from rnnpipe.model import Network
+from rnnpipe.recipes import Recipe
+from rnnpipe.train import load_snapshots
+from rnnpipe.windows import load_series
+
+with job(snakemake):
+    torch.set_num_threads(snakemake.threads)
+    experiment = Experiment.load(snakemake.input.experiment)
+    series = load_series(snakemake.input.windows, experiment.utterances)
+    table = measure(
+        Network.load(snakemake.input.model),
+        Recipe.from_config(snakemake.params.recipe),
+        cut_stretches(series, experiment.mean, experiment.std, snakemake.params.samples),
+        load_snapshots(snakemake.input.snapshots),
+        pd.read_parquet(snakemake.input.history),
+    )
+    with replacing(snakemake.output[0]) as temporary:
+        table.to_parquet(temporary, index=False)
