@@ -14,12 +14,14 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from rnnpipe.closed_loop import closed_loop_passes
 from rnnpipe.corpus.phones import NUM_CODES
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
 from rnnpipe.model import Network
 from rnnpipe.progress import progress
 from rnnpipe.recipes import Recipe
+from rnnpipe.soap import Soap
 from rnnpipe.windows import Series
 
 # A training error beyond this, in standardised units, where silence has 1, will not come back:
@@ -136,7 +138,7 @@ def train(
         network.initialise(recipe.init, recipe.init_scale)
         network.to(device)
         optimizer = make_optimizer(recipe, network)
-        batches = make_batches(recipe, series, mean, std, torch.device(device))
+        passes = make_passes(network, recipe, series, mean, std, torch.device(device))
         num_updates = recipe.updates
         if num_updates is None:
             num_updates = max(1, round(recipe.epochs * updates_per_epoch(recipe, series)))
@@ -151,16 +153,14 @@ def train(
 
         rows, seen, diverged_at = [], 0, None
         sane = snapshot(network)
-        state = network.initial_state(1)
         started = time.perf_counter()
         for update in progress(range(1, num_updates + 1), "training"):
             learning_rate = recipe.learning_rate_at((update - 1) / max(1, num_updates - 1))
-            optimizer.param_groups[0]["lr"] = learning_rate
-            batch = next(batches)
-            loss, state = one_pass(network, recipe, batch, state)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate
+            error, samples = next(passes)
             gradient_norm, clipped = clip(network, recipe)
-            seen += int(batch.valid.sum())
-            error = loss.item()
+            seen += samples
             rows.append((update, seen / per_epoch, error, gradient_norm, clipped, learning_rate))
             if not (error <= DIVERGED_MSE and math.isfinite(gradient_norm)):
                 diverged_at = update
@@ -170,8 +170,8 @@ def train(
             optimizer.step()
         else:
             # The last step has not been measured yet, and may be the one that leaves all bounds.
-            loss, _ = one_pass(network, recipe, next(batches), state)
-            diverged_at = None if loss.item() <= DIVERGED_MSE else num_updates
+            error, _ = next(passes)
+            diverged_at = None if error <= DIVERGED_MSE else num_updates
         wall_seconds = time.perf_counter() - started
 
     if diverged_at is not None:
@@ -224,6 +224,28 @@ def save_run(
         temporary.write_text(json.dumps(about, indent=2) + "\n")
 
 
+def make_passes(
+    network: Network,
+    recipe: Recipe,
+    series: Sequence[Series],
+    mean: float,
+    std: float,
+    device: torch.device,
+) -> Iterator[tuple[float, int]]:
+    """Predict batch after batch without end, as the recipe's back-propagation wants them.
+
+    Each pass leaves its gradient in the weights, and yields its error and how many samples it
+    predicted. The next one starts when it is asked for, with the weights as they are then.
+    """
+    if recipe.backpropagation == "closed_loop":
+        yield from closed_loop_passes(network, recipe, *as_tensors(series, mean, std, device))
+        return
+    state = network.initial_state(1)
+    for batch in make_batches(recipe, series, mean, std, device):
+        loss, state = one_pass(network, recipe, batch, state)
+        yield loss.item(), int(batch.valid.sum())
+
+
 def one_pass(
     network: Network, recipe: Recipe, batch: Batch, state: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -249,7 +271,11 @@ def make_optimizer(recipe: Recipe, network: Network) -> torch.optim.Optimizer:
     """Build the recipe's optimiser; weight decay is not its business, see `decay`."""
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(network.parameters(), recipe.learning_rate, recipe.momentum)
-    return torch.optim.Adam(network.parameters(), recipe.learning_rate)
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(network.parameters(), recipe.learning_rate)
+    # What is multiplied by [window, phone, state, 1] is one matrix: its inputs correlate.
+    stacks = [[network.W, network.V, network.M, network.b], [network.U, network.c]]
+    return Soap(stacks + [[network.d]] * (network.cell == "gru"), recipe.learning_rate)
 
 
 def clip(network: Network, recipe: Recipe) -> tuple[float, bool]:
@@ -305,12 +331,19 @@ def updates_per_epoch(recipe: Recipe, series: Sequence[Series]) -> float:
     return sum(one.phones.size for one in series) / (recipe.streams * recipe.steps)
 
 
+def as_tensors(
+    series: Sequence[Series], mean: float, std: float, device: torch.device
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Standardised samples, shape (order + T,), and phones, shape (T,), of each utterance."""
+    signals = [torch.from_numpy(one.standardised(mean, std)).to(device) for one in series]
+    return signals, [torch.from_numpy(one.phones.astype(np.int32)).to(device) for one in series]
+
+
 def make_batches(
     recipe: Recipe, series: Sequence[Series], mean: float, std: float, device: torch.device
 ) -> Iterator[Batch]:
     """Yield batches without end, as the recipe's back-propagation wants them."""
-    signals = [torch.from_numpy(one.standardised(mean, std)) for one in series]
-    phones = [torch.from_numpy(one.phones.astype(np.int32)) for one in series]
+    signals, phones = as_tensors(series, mean, std, torch.device("cpu"))
     if recipe.backpropagation == "whole_utterance":
         return whole_utterances(signals, phones, device)
     return streams(signals, phones, recipe, device)
