@@ -131,9 +131,9 @@ def closed_loop_passes(
                 network, recipe, speech, streams, share, threads
             )
             yield error, samples
+            ended = streams.position >= speech.sizes[streams.utterance]
             if share:  # from true windows none gets lost, however bad the network still is
                 streams = draw(places, recipe.streams).where(lost, streams)
-            ended = streams.position >= speech.sizes[streams.utterance]
             streams = beginnings(network, speech, recipe.streams).where(ended, streams)
 
 
@@ -182,7 +182,8 @@ def one_pass(
     position = streams.position + recipe.steps
     streams = Streams(streams.utterance, position, torch.cat(windows), torch.cat(states))
     error = torch.cat(squares)[:, -LAST_SAMPLES:].mean(1)
-    lost = error > recipe.reset_error * power[:, -LAST_SAMPLES:].mean(1)
+    # Not ">": a nan is lost too.
+    lost = ~(error <= recipe.reset_error * power[:, -LAST_SAMPLES:].mean(1))
     return sum(loss.item() for loss in losses), count, streams, lost
 
 
