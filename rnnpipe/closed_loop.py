@@ -4,7 +4,8 @@ Streams run side by side, each somewhere in an utterance. A pass rolls all of th
 from the samples that they predicted themselves, and takes the gradient of the error through what
 was fed back; windows and hidden states carry over to the next pass. A stream that has lost its
 utterance has nothing more to learn from it: it is put back to a true window and hidden state at a
-random place. One that reaches the end starts at the beginning of an utterance, as a free run does.
+random place, or now and then to the beginning. One that reaches the end starts at the beginning of
+an utterance, as a free run does.
 
 This is back-propagation through time (Werbos, 1990) of the free run itself, where teacher forcing
 (Williams & Zipser, 1989) trains one step ahead; in between lies the mixing of both in what is fed
@@ -30,6 +31,9 @@ LAST_SAMPLES = 50
 # standardised units: to miss what is all but silence is no loss.
 POWER_SAMPLES = 201
 POWER_FLOOR = 0.02
+# Share of the lost streams that go to a beginning: until the first ones get through to an end,
+# nothing else trains the one run that counts.
+SHARE_TO_BEGINNINGS = 0.1
 # Samples between the true states that lost streams are put back to, and updates after which these
 # states are those of another network and have to be found anew.
 SAMPLES_PER_PLACE = 50
@@ -134,6 +138,7 @@ def closed_loop_passes(
             ended = streams.position >= speech.sizes[streams.utterance]
             if share:  # from true windows none gets lost, however bad the network still is
                 streams = draw(places, recipe.streams).where(lost, streams)
+                ended |= lost & (torch.rand(recipe.streams) < SHARE_TO_BEGINNINGS)
             streams = beginnings(network, speech, recipe.streams).where(ended, streams)
 
 

@@ -43,7 +43,7 @@ class Soap(torch.optim.Optimizer):
         stacks: Iterable[Sequence[Tensor]],
         lr: float,
         *,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: tuple[float, float] = (0.9, 0.99),
         memory: float = 0.95,
         every: int = 10,
     ) -> None:

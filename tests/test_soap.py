@@ -20,8 +20,8 @@ def by_the_formulas(gradients, memory=0.95, every=3):
             changes.append(0 * G)
             continue
         mean = 0.9 * mean + 0.1 * G
-        square = 0.999 * square + 0.001 * (P.T @ G @ Q) ** 2
-        scale = np.sqrt(square / (1 - 0.999**step)) + 1e-8
+        square = 0.99 * square + 0.01 * (P.T @ G @ Q) ** 2
+        scale = np.sqrt(square / (1 - 0.99**step)) + 1e-8
         changes.append(P @ (P.T @ mean @ Q / (1 - 0.9**step) / scale) @ Q.T)
         if step % every == 0:
             rows, columns = np.argsort(-np.diag(P.T @ L @ P)), np.argsort(-np.diag(Q.T @ R @ Q))

@@ -85,6 +85,12 @@ device = config["train"]["device"]
 has_gpu = shutil.which("nvidia-smi") is not None
 GPUS_TO_TRAIN = int(device == "cuda" or (device == "auto" and has_gpu))
 
+
+def threads_to_train(recipe):
+    """Two for a closed loop, one for the others; no result depends on it."""
+    return 2 if config["recipes"][recipe].get("backpropagation") == "closed_loop" else 1
+
+
 # What the report prints of the configuration: all but the recipes that are not used.
 used = config["experiment"]["recipes"]
 USED_CONFIG = config | {"recipes": {name: config["recipes"][name] for name in used}}
