@@ -1,5 +1,6 @@
 """Training on a network's own samples: where the streams are, what they learn from, what comes."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from test_model import drawn, numpy_network, numpy_step, weights_of
-from test_train import MEAN, ORDER, STD, flat, gradient_of, run
+from test_train import MEAN, ORDER, STD, flat, gradient_of, run, shipped
 from test_windows import series
 
 from rnnpipe import closed_loop
@@ -21,6 +22,8 @@ from rnnpipe.closed_loop import (
     one_pass,
     true_places,
 )
+from rnnpipe.corpus.phones import encode
+from rnnpipe.corpus.timit import find_utterances, read_utterance
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.metrics import nmse
 from rnnpipe.recipes import Recipe
@@ -307,3 +310,23 @@ def test_the_closed_loop_holds_a_free_run_that_teacher_forcing_does_not():
         found[how] = nmse(signal[20:], free)
     assert found["closed_loop"] < 0.02
     assert found["closed_loop"] < found["truncated"] / 10
+
+
+@pytest.mark.skipif(
+    "RNNPIPE_TIMIT_ROOT" not in os.environ,
+    reason="needs TRAIN/DR8/FCLT0/SI2068 of real TIMIT: set RNNPIPE_TIMIT_ROOT",
+)
+def test_one_vowel_of_the_note_s_utterance_is_reconstructed_to_the_ear():
+    files = {one.utterance: one for one in find_utterances(os.environ["RNNPIPE_TIMIT_ROOT"])}
+    utterance = read_utterance(files["TRAIN/DR8/FCLT0/SI2068"])
+    [start, end] = next((one.start, one.end) for one in utterance.phones if one.label == "ow")
+    order, codes = 240, encode(utterance.phones, utterance.samples.size)
+    vowel = utterance.samples[start:end]
+    one = Series(utterance.utterance, vowel, codes[start + order : end])
+    mean, std = vowel.mean(), vowel.std()
+    recipe = shipped("closed_loop", updates=1000, warm_up=100, streams=24, steps=100)
+    found = train(recipe, [one], hidden_size=100, seed=0, mean=mean, std=std)
+    signal = one.standardised(mean, std)
+    free = free_run(found.network, signal[:order], one.phones).samples
+    assert nmse(signal[order:], free) < 0.001
+    assert found.wall_seconds < 120

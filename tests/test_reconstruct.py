@@ -144,3 +144,18 @@ def test_the_same_network_writes_the_same_bytes(tmp_path):
         reconstruct_utterances(drawn("lstm"), [series(97, 7)], tmp_path / name, limit=20)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_free_run_does_not_peek_at_what_it_is_to_reconstruct(tmp_path, cell):
+    network, one = drawn(cell, scale=0.2), series(301, 7)
+    garbage = np.random.default_rng(1).integers(-32768, 32768, 301).astype(np.int16)
+    replaced = Series(one.utterance, np.concatenate([one.samples[:7], garbage]), one.phones)
+    for name, given in (("true", one), ("garbage", replaced)):
+        reconstruct_utterances(network, [given], tmp_path / name, limit=20)
+    true, other = (
+        {path.name.split(".")[1]: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("true", "garbage")
+    )
+    assert true["free_running"] == other["free_running"]
+    assert true["teacher_forced"] != other["teacher_forced"]
