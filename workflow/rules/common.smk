@@ -25,7 +25,7 @@ REJECTED = "results/corpus/rejected.csv"
 EXPERIMENT = "results/corpus/experiment.json"
 RUN = "results/runs/{recipe}/h{hidden}/s{seed}"
 WAVEFORMS = "results/figures/waveforms/{recipe}/h{hidden}/s{seed}"
-TABLES = ["results/tables/mse.csv", "results/tables/settings.csv"]
+TABLES = [f"results/tables/{name}.csv" for name in ("mse", "settings", "phones")]
 REPORT = "results/report.html"
 
 

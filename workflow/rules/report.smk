@@ -6,12 +6,18 @@ rule tables:
         runs=per_setting(f"{RUN}/run.json"),
         reconstructions=per_setting(f"{RUN}/reconstructions.csv"),
         baselines="results/corpus/baselines.csv",
+        audio=per_setting(f"{RUN}/reconstructions"),
+        utterances=UTTERANCES,
+        experiment=EXPERIMENT,
     output:
         mse=report("results/tables/mse.csv", caption="../report/mse_table.rst", category="Tables"),
         settings=report(
             "results/tables/settings.csv",
             caption="../report/settings_table.rst",
             category="Tables",
+        ),
+        phones=report(
+            "results/tables/phones.csv", caption="../report/phones_table.rst", category="Tables"
         ),
     log:
         "results/logs/tables.log",
