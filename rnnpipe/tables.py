@@ -26,6 +26,7 @@ MSE_COLUMNS = [
     "status",
     "diverged_at",
     "stopped_at",
+    "exponent",
 ]
 SETTING_COLUMNS = [
     "recipe",

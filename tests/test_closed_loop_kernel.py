@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnpipe.kernels.closed_loop import roll_out, roll_out_plain
+from rnnpipe.kernels.closed_loop import exponent, exponent_plain, roll_out, roll_out_plain
 
 # Steps, streams, hidden units, window, phones: rolls that are shorter and longer than the window.
 SHAPES = [(1, 1, 1, 1, 1), (13, 3, 5, 29, 4), (37, 5, 33, 11, 6)]
@@ -148,3 +148,33 @@ def test_a_second_derivative_is_refused_rather_than_wrong():
     (first,) = torch.autograd.grad((y**2).sum(), weights[2], create_graph=True)
     with pytest.raises(RuntimeError):
         torch.autograd.grad((first**2).sum(), weights[2])
+
+
+# --- the exponent -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+def test_the_fast_exponent_is_the_plain_one(dtype):
+    (signal, _, phones, state), weights, _ = problem((43, 1, 9, 5, 4), dtype)
+    W, V, M, b, U, _ = weights
+    samples, phones = signal[:, 0].contiguous(), phones[:, 0].contiguous()
+    start = torch.ones(5, dtype=dtype), state[0]
+    arrays = (samples, phones, W, V, M, b, U, *start)
+    wanted = exponent_plain(*arrays)
+    found = exponent(*(array.clone().numpy() for array in arrays))
+    assert found == pytest.approx(wanted, abs=10 * TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.0, 1.1])
+def test_a_loop_that_repeats_a_share_of_its_last_sample_has_the_logarithm_of_that(factor):
+    # Around 0, where tanh is its argument: y_t = factor y_{t-1}.
+    W, none = np.array([[0.0], [0.0], [factor]]), np.zeros((1, 1))
+    arrays = (W, none, none, none[0], np.ones(1), np.ones(3), np.ones(1))
+    found = exponent(np.zeros(203), np.zeros(200, np.int32), *arrays)
+    assert found == pytest.approx(np.log(factor), abs=0.01)
+
+
+def test_an_error_that_dies_in_full_has_no_finite_exponent():
+    none = np.zeros((1, 1))
+    arrays = (none, none, none, none[0], np.ones(1), np.ones(1), np.ones(1))
+    assert exponent(np.zeros(9), np.zeros(8, np.int32), *arrays) == -np.inf

@@ -14,10 +14,20 @@ to the predictions inside it:
     dh_t = U dy_t + M da_{t+1}
     da_t = dh_t (1 - h_t^2)
 
+What a free run does to a small error, of window and state together, is the product of its
+Jacobians: with v the error of the samples and e that of the state,
+
+    e_t = (1 - h_t^2) (W v_{t-k .. t-1} + M e_{t-1}),   v_t = U e_t
+
+The exponent is the mean growth of log |(v_{t-k+1} .. v_t, e_t)| a step (Benettin et al., 1980):
+negative where errors die out.
+
 Arrays are time-major. `roll_out_plain` is the definition, a step at a time in torch; `roll_out` is
 what training calls. Its steps are matrix products over all streams; the gradients of the weights
 are single products over all steps after the sweep.
 """
+
+import math
 
 import numpy as np
 import torch
@@ -232,3 +242,69 @@ def _weight_gradients(fed, phones, h, dy, da, dW, dV, dM, db, dU, dc):
         db += dV[v]
     np.dot(h[1:].reshape(R * B, H).T, dy.reshape(-1), dU)
     dc[0] = dy.sum()
+
+
+def exponent_plain(
+    samples: Tensor,
+    phones: Tensor,
+    W: Tensor,
+    V: Tensor,
+    M: Tensor,
+    b: Tensor,
+    U: Tensor,
+    v: Tensor,
+    e: Tensor,
+) -> float:
+    """Do what `exponent` does with the derivatives that torch finds."""
+
+    def step(window: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        h = torch.tanh(window @ W + V[phone] + b + h @ M)
+        return torch.cat((window[1:], (h @ U)[None])), h
+
+    h, growth = torch.zeros_like(b), 0.0
+    norm = (v.square().sum() + e.square().sum()).sqrt()
+    for t, phone in enumerate(phones):  # noqa: B007 (`step` reads it)
+        window = samples[t : t + len(W)]
+        (_, h), (v, e) = torch.autograd.functional.jvp(step, (window, h), (v / norm, e / norm))
+        norm = (v.square().sum() + e.square().sum()).sqrt()
+        growth += norm.log().item()
+    return growth / len(phones)
+
+
+@njit(cache=True, fastmath=FAST)
+def exponent(samples, phones, W, V, M, b, U, v, e):
+    """Measure how fast a small error grows or dies along a free run.
+
+    Parameters
+    ----------
+    samples : float array, shape (k + T,)
+        The samples given and those that the network predicted after them.
+    phones : int array, shape (T,)
+        Phone of each predicted sample.
+    W, V, M, b, U : arrays
+        The network's weights; as for `roll_out`, of the same type as `samples`, contiguous.
+    v, e : arrays, shapes (k,) and (H,)
+        An error of window and state to start from; overwritten.
+
+    Returns
+    -------
+    float
+        The exponent, a sample; -inf where an error dies in full.
+    """
+    T, (k, H) = phones.size, W.shape
+    window = np.zeros(k + T, samples.dtype)
+    window[:k] = v
+    h, growth = np.zeros(H, samples.dtype), 0.0
+    norm = math.sqrt(np.sum(v * v) + np.sum(e * e))
+    for t in range(T):
+        window[t : t + k] /= norm
+        e /= norm
+        h = np.tanh(np.dot(samples[t : t + k], W) + V[phones[t]] + b + np.dot(h, M))
+        e[:] = (1 - h * h) * (np.dot(window[t : t + k], W) + np.dot(e, M))
+        window[t + k] = np.dot(e, U)
+        after = window[t + 1 : t + k + 1]
+        norm = math.sqrt(np.sum(after * after) + np.sum(e * e))
+        if norm == 0:
+            return -np.inf
+        growth += math.log(norm)
+    return growth / T
