@@ -107,7 +107,7 @@ def closed_loop_passes(
     Parameters
     ----------
     network : Network
-        With tanh units; the caller moves its weights between two passes.
+        With tanh units, on the CPU; the caller moves its weights between two passes.
     recipe : Recipe
         How; see its `streams`, `steps`, `warm_up`, `mixing`, `input_noise`, `error_bound` and
         `reset_error`.
@@ -161,7 +161,7 @@ def one_pass(
     Returns the error, the number of samples, the streams after the chunk, and which are lost.
     """
     at = (speech.begins[streams.utterance] + streams.position + speech.order)[:, None]
-    at = (at + torch.arange(recipe.steps)).to(speech.signal.device)
+    at = at + torch.arange(recipe.steps)
     target, power, phones = speech.signal[at], speech.power[at], speech.phones[at]
     room = speech.sizes[streams.utterance] - streams.position
     valid = (torch.arange(recipe.steps) < room[:, None]).to(target)
@@ -220,7 +220,7 @@ def true_places(network: Network, speech: Speech) -> Streams:
     longest = int(speech.sizes.max())
     # A short utterance reads into the next one, from where nothing is kept.
     at = speech.begins[:, None] + torch.arange(speech.order + longest)
-    at = at.clamp(max=speech.signal.numel() - 1).to(speech.signal.device)
+    at = at.clamp(max=speech.signal.numel() - 1)
     signal, phones = speech.signal[at], speech.phones[at[:, speech.order :]]
     state = network.initial_state(len(at))
     begin, found = 0, []
@@ -244,6 +244,6 @@ def draw(places: Streams, count: int) -> Streams:
 def beginnings(network: Network, speech: Speech, count: int) -> Streams:
     """Put streams at the beginnings of random utterances, where a free run begins."""
     utterance = torch.randint(len(speech.sizes), (count,))
-    at = (speech.begins[utterance][:, None] + torch.arange(speech.order)).to(speech.signal.device)
+    at = speech.begins[utterance][:, None] + torch.arange(speech.order)
     begin = torch.zeros_like(utterance)
     return Streams(utterance, begin, speech.signal[at], network.initial_state(count))

@@ -124,7 +124,7 @@ def train(
     num_phones : int
         Codes that a sample's phone may have.
     device : torch.device or str
-        Where.
+        Where; the closed loop runs on the CPU all the same.
 
     Returns
     -------
@@ -132,6 +132,8 @@ def train(
         A divergence is a result, not an error: see `TrainedRun.diverged_at`.
     """
     per_epoch = sum(one.phones.size for one in series)
+    if recipe.backpropagation == "closed_loop":
+        device = "cpu"  # the loop over a network's own samples is compiled for that alone
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = Network(series[0].order, num_phones, hidden_size, recipe.cell, mean=mean, std=std)
@@ -238,7 +240,7 @@ def make_passes(
     predicted. The next one starts when it is asked for, with the weights as they are then.
     """
     if recipe.backpropagation == "closed_loop":
-        yield from closed_loop_passes(network, recipe, *as_tensors(series, mean, std, device))
+        yield from closed_loop_passes(network, recipe, *as_tensors(series, mean, std))
         return
     state = network.initial_state(1)
     for batch in make_batches(recipe, series, mean, std, device):
@@ -332,18 +334,18 @@ def updates_per_epoch(recipe: Recipe, series: Sequence[Series]) -> float:
 
 
 def as_tensors(
-    series: Sequence[Series], mean: float, std: float, device: torch.device
+    series: Sequence[Series], mean: float, std: float
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Standardised samples, shape (order + T,), and phones, shape (T,), of each utterance."""
-    signals = [torch.from_numpy(one.standardised(mean, std)).to(device) for one in series]
-    return signals, [torch.from_numpy(one.phones.astype(np.int32)).to(device) for one in series]
+    signals = [torch.from_numpy(one.standardised(mean, std)) for one in series]
+    return signals, [torch.from_numpy(one.phones.astype(np.int32)) for one in series]
 
 
 def make_batches(
     recipe: Recipe, series: Sequence[Series], mean: float, std: float, device: torch.device
 ) -> Iterator[Batch]:
     """Yield batches without end, as the recipe's back-propagation wants them."""
-    signals, phones = as_tensors(series, mean, std, torch.device("cpu"))
+    signals, phones = as_tensors(series, mean, std)
     if recipe.backpropagation == "whole_utterance":
         return whole_utterances(signals, phones, device)
     return streams(signals, phones, recipe, device)

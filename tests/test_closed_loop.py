@@ -37,7 +37,7 @@ RECIPE = Recipe(
 
 
 def speech_of(*utterances, room=11):
-    signals, phones = as_tensors(utterances, MEAN, STD, torch.device("cpu"))
+    signals, phones = as_tensors(utterances, MEAN, STD)
     return arrange(signals, phones, room), signals, phones
 
 
@@ -113,7 +113,7 @@ def test_a_beginning_is_where_a_free_run_begins():
 
 def test_a_lost_stream_is_put_back_and_one_at_the_end_begins_anew(monkeypatch):
     utterances = [series(83, ORDER), series(41, ORDER, 1)]
-    signals, phones = as_tensors(utterances, MEAN, STD, torch.device("cpu"))
+    signals, phones = as_tensors(utterances, MEAN, STD)
     seen = []
     true_pass = closed_loop.one_pass
 
