@@ -22,8 +22,9 @@ class Recipe:
         (Saxe et al., 2014). Biases start at 0.
     init_scale : float
         See `init`; orthogonal blocks are scaled by it too.
-    optimizer : {"sgd", "adam"}
-        Plain or momentum gradient descent, or Adam (Kingma & Ba, 2015).
+    optimizer : {"sgd", "adam", "soap"}
+        Plain or momentum gradient descent, Adam (Kingma & Ba, 2015), or SOAP (Vyas et al., 2024;
+        see `rnnpipe.soap`), which costs more an update and needs far fewer.
     learning_rate : float
         At the first update.
     momentum : float
@@ -34,15 +35,27 @@ class Recipe:
         What the schedule ends at, as a share of `learning_rate`.
     epochs, updates : int or None
         Length of the training, one of the two: passes over the utterances, or optimiser steps.
-    backpropagation : {"whole_utterance", "truncated"}
-        One update an utterance, through all of it; or streams cut into chunks.
+    backpropagation : {"whole_utterance", "truncated", "closed_loop"}
+        One update an utterance, through all of it; streams cut into chunks; or such streams on
+        their own samples, through what is fed back (see `rnnpipe.closed_loop`).
     streams : int
-        Of truncated back-propagation: how many run side by side.
+        How many run side by side; not of whole utterances.
     steps : int
-        Of truncated back-propagation: samples a stream moves on, and gradients go back, an update.
+        Samples a stream moves on, and gradients go back, an update; not of whole utterances.
     carry_state : bool
         Of truncated back-propagation: whether a chunk starts from the state that the last one
         ended in, rather than from 0.
+    warm_up : int
+        Of the closed loop: updates with true samples before the network's own are fed back.
+    mixing : int
+        Of the closed loop: updates after the warm-up in which the share of the prediction in a
+        sample fed back, the rest being the true one, rises from nothing to all.
+    error_bound : float
+        Of the closed loop: squared errors count up to here, in standardised units, so that a
+        stream that has lost its utterance does not drown the others.
+    reset_error : float
+        Of the closed loop: a stream is put back on its utterance when its error passes this share
+        of the power of speech there.
     clip : {"none", "norm", "value"}
         Gradient clipping (Pascanu et al., 2013), to `clip_at`.
     clip_at : float
@@ -55,7 +68,8 @@ class Recipe:
         (Graves, 2011).
     input_noise : float
         Standard deviation of Gaussian noise on the samples of the window, in standardised units;
-        the sample to predict stays clean.
+        the sample to predict stays clean. In the closed loop it falls on what is not predicted
+        within the chunk.
     dropout : float
         Share of hidden units dropped between the hidden layer and the output.
     """
@@ -63,17 +77,21 @@ class Recipe:
     cell: Literal["sigmoid", "tanh", "relu", "gru", "lstm"] = "tanh"
     init: Literal["uniform", "hidden", "fan_in", "orthogonal"] = "fan_in"
     init_scale: float = 1.0
-    optimizer: Literal["sgd", "adam"] = "adam"
+    optimizer: Literal["sgd", "adam", "soap"] = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.0
     schedule: Literal["constant", "cosine", "exponential"] = "constant"
     final_learning_rate: float = 1.0
     epochs: int | None = None
     updates: int | None = None
-    backpropagation: Literal["whole_utterance", "truncated"] = "truncated"
+    backpropagation: Literal["whole_utterance", "truncated", "closed_loop"] = "truncated"
     streams: int = 32
     steps: int = 100
     carry_state: bool = True
+    warm_up: int = 300
+    mixing: int = 0
+    error_bound: float = 25.0
+    reset_error: float = 0.5
     clip: Literal["none", "norm", "value"] = "none"
     clip_at: float = 1.0
     weight_decay: float = 0.0
@@ -84,8 +102,15 @@ class Recipe:
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.updates is None):
             raise RnnpipeError("A recipe needs either epochs or updates, and not both.")
-        if self.optimizer == "adam" and self.momentum:
-            raise RnnpipeError("momentum belongs to the optimizer sgd; adam has its own.")
+        if self.optimizer != "sgd" and self.momentum:
+            raise RnnpipeError(
+                f"momentum belongs to the optimizer sgd; {self.optimizer} has its own."
+            )
+        if self.backpropagation == "closed_loop":
+            if self.cell != "tanh":
+                raise RnnpipeError(f"The closed loop knows the cell tanh alone, not {self.cell}.")
+            if self.dropout or self.weight_noise:
+                raise RnnpipeError("The closed loop knows neither dropout nor weight_noise.")
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Recipe":

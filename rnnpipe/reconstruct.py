@@ -10,6 +10,7 @@ import soundfile
 
 from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.files import replacing
+from rnnpipe.kernels.closed_loop import exponent
 from rnnpipe.kernels.loops import reconstruct
 from rnnpipe.kernels.recurrence import CELLS
 from rnnpipe.metrics import measure
@@ -81,6 +82,34 @@ def free_run(
     return FreeRun(samples, None if end == phones.size else end)
 
 
+def free_run_exponent(
+    network: Network, context: np.ndarray, phones: np.ndarray, run: FreeRun
+) -> float:
+    """Measure how fast a small error of window and state grows along a free run.
+
+    Parameters
+    ----------
+    network, context, phones
+        As for `free_run`.
+    run : FreeRun
+        What it returned.
+
+    Returns
+    -------
+    float
+        Growth rate in 1/s, negative where errors die out; nan for a cell other than tanh, and for
+        a run that was cut off at once. See `rnnpipe.kernels.closed_loop`.
+    """
+    end = run.samples.size if run.stopped_at is None else run.stopped_at
+    if network.cell != "tanh" or end == 0:
+        return np.nan
+    samples = np.concatenate([context, run.samples[:end]]).astype(np.float64)
+    weights = {name: value.double().numpy() for name, value in network.state_dict().items()}
+    start = np.ones(network.order), np.ones(network.hidden_size)
+    arrays = (np.ascontiguousarray(weights[name]) for name in ("W", "V", "M", "b", "U"))
+    return SAMPLING_RATE * exponent(samples, phones[:end].astype(np.int32), *arrays, *start)
+
+
 def reconstruct_utterances(
     network: Network, series: Sequence[Series], folder: str | Path, *, limit: float
 ) -> pd.DataFrame:
@@ -102,8 +131,9 @@ def reconstruct_utterances(
     Returns
     -------
     DataFrame
-        Two rows an utterance: utterance, reconstruction, the measures of `metrics.measure` and
-        stopped_at, the sample of the utterance at which a free run was cut off.
+        Two rows an utterance: utterance, reconstruction, the measures of `metrics.measure`,
+        stopped_at, the sample of the utterance at which a free run was cut off, and exponent, see
+        `free_run_exponent`.
     """
     rows = []
     for one in progress(series, "reconstructing"):
@@ -120,12 +150,14 @@ def reconstruct_utterances(
             path = Path(folder) / f"{one.utterance.replace('/', '-')}.{kind}.wav"
             write_wav(path, np.concatenate([context, sound]), network.mean, network.std)
         stopped_at = None if free.stopped_at is None else one.order + free.stopped_at
-        for kind, prediction, stop in (
-            ("teacher_forced", forced, None),
-            ("free_running", free.samples, stopped_at),
+        rate = free_run_exponent(network, context, one.phones, free)
+        for kind, prediction, stop, growth in (
+            ("teacher_forced", forced, None, np.nan),
+            ("free_running", free.samples, stopped_at, rate),
         ):
             about = {"utterance": one.utterance, "reconstruction": kind}
-            rows.append(about | measure(target, prediction) | {"stopped_at": stop})
+            ended = {"stopped_at": stop, "exponent": growth}
+            rows.append(about | measure(target, prediction) | ended)
     return pd.DataFrame(rows)
 
 

@@ -27,6 +27,7 @@ MSE_COLUMNS = [
     "status",
     "diverged_at",
     "stopped_at",
+    "exponent",
 ]
 SETTING_COLUMNS = [
     "recipe",

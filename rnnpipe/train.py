@@ -15,12 +15,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from rnnpipe.closed_loop import closed_loop_passes
 from rnnpipe.corpus.phones import NUM_CODES
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
 from rnnpipe.model import Network
 from rnnpipe.progress import progress
 from rnnpipe.recipes import Recipe
+from rnnpipe.soap import Soap
 from rnnpipe.windows import Series
 
 # A training error beyond this, in standardised units, where silence has 1, will not come back:
@@ -138,7 +140,7 @@ def train(
     num_phones : int
         Codes that a sample's phone may have.
     device : torch.device or str
-        Where.
+        Where; the closed loop runs on the CPU all the same.
 
     Returns
     -------
@@ -146,13 +148,15 @@ def train(
         A divergence is a result, not an error: see `TrainedRun.diverged_at`.
     """
     per_epoch = sum(one.phones.size for one in series)
+    if recipe.backpropagation == "closed_loop":
+        device = "cpu"  # the loop over a network's own samples is compiled for that alone
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = Network(series[0].order, num_phones, hidden_size, recipe.cell, mean=mean, std=std)
         network.initialise(recipe.init, recipe.init_scale)
         network.to(device)
         optimizer = make_optimizer(recipe, network)
-        batches = make_batches(recipe, series, mean, std, torch.device(device))
+        passes = make_passes(network, recipe, series, mean, std, torch.device(device))
         num_updates = recipe.updates
         if num_updates is None:
             num_updates = max(1, round(recipe.epochs * updates_per_epoch(recipe, series)))
@@ -170,16 +174,14 @@ def train(
         marks, snapshots = {1 + round(share * num_updates) for share in SNAPSHOTS}, {}
         pass_length, errors = math.ceil(updates_per_epoch(recipe, series)), []
         lowest, lowest_at, risen_at, at_lowest = math.inf, 1, None, sane
-        state = network.initial_state(1)
         started = time.perf_counter()
         for update in progress(range(1, num_updates + 1), "training"):
             learning_rate = recipe.learning_rate_at((update - 1) / max(1, num_updates - 1))
-            optimizer.param_groups[0]["lr"] = learning_rate
-            batch = next(batches)
-            loss, state = one_pass(network, recipe, batch, state)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate
+            error, samples = next(passes)
             gradient_norm, clipped = clip(network, recipe)
-            seen += int(batch.valid.sum())
-            error = loss.item()
+            seen += samples
             rows.append((update, seen / per_epoch, error, gradient_norm, clipped, learning_rate))
             if not (error <= DIVERGED_MSE and math.isfinite(gradient_norm)):
                 diverged_at = update
@@ -199,8 +201,8 @@ def train(
             optimizer.step()
         else:
             # The last step has not been measured yet, and may be the one that leaves all bounds.
-            loss, _ = one_pass(network, recipe, next(batches), state)
-            diverged_at = None if loss.item() <= DIVERGED_MSE else num_updates
+            error, _ = next(passes)
+            diverged_at = None if error <= DIVERGED_MSE else num_updates
         wall_seconds = time.perf_counter() - started
 
     if diverged_at is not None:
@@ -279,6 +281,28 @@ def load_snapshots(path: str | Path) -> dict[int, dict[str, Tensor]]:
     return dict(sorted(snapshots.items()))
 
 
+def make_passes(
+    network: Network,
+    recipe: Recipe,
+    series: Sequence[Series],
+    mean: float,
+    std: float,
+    device: torch.device,
+) -> Iterator[tuple[float, int]]:
+    """Predict batch after batch without end, as the recipe's back-propagation wants them.
+
+    Each pass leaves its gradient in the weights, and yields its error and how many samples it
+    predicted. The next one starts when it is asked for, with the weights as they are then.
+    """
+    if recipe.backpropagation == "closed_loop":
+        yield from closed_loop_passes(network, recipe, *as_tensors(series, mean, std))
+        return
+    state = network.initial_state(1)
+    for batch in make_batches(recipe, series, mean, std, device):
+        loss, state = one_pass(network, recipe, batch, state)
+        yield loss.item(), int(batch.valid.sum())
+
+
 def one_pass(
     network: Network, recipe: Recipe, batch: Batch, state: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -304,7 +328,11 @@ def make_optimizer(recipe: Recipe, network: Network) -> torch.optim.Optimizer:
     """Build the recipe's optimiser; weight decay is not its business, see `decay`."""
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(network.parameters(), recipe.learning_rate, recipe.momentum)
-    return torch.optim.Adam(network.parameters(), recipe.learning_rate)
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(network.parameters(), recipe.learning_rate)
+    # What is multiplied by [window, phone, state, 1] is one matrix: its inputs correlate.
+    stacks = [[network.W, network.V, network.M, network.b], [network.U, network.c]]
+    return Soap(stacks + [[network.d]] * (network.cell == "gru"), recipe.learning_rate)
 
 
 def clip(network: Network, recipe: Recipe) -> tuple[float, bool]:
@@ -360,12 +388,19 @@ def updates_per_epoch(recipe: Recipe, series: Sequence[Series]) -> float:
     return sum(one.phones.size for one in series) / (recipe.streams * recipe.steps)
 
 
+def as_tensors(
+    series: Sequence[Series], mean: float, std: float
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Standardised samples, shape (order + T,), and phones, shape (T,), of each utterance."""
+    signals = [torch.from_numpy(one.standardised(mean, std)) for one in series]
+    return signals, [torch.from_numpy(one.phones.astype(np.int32)) for one in series]
+
+
 def make_batches(
     recipe: Recipe, series: Sequence[Series], mean: float, std: float, device: torch.device
 ) -> Iterator[Batch]:
     """Yield batches without end, as the recipe's back-propagation wants them."""
-    signals = [torch.from_numpy(one.standardised(mean, std)) for one in series]
-    phones = [torch.from_numpy(one.phones.astype(np.int32)) for one in series]
+    signals, phones = as_tensors(series, mean, std)
     if recipe.backpropagation == "whole_utterance":
         return whole_utterances(signals, phones, device)
     return streams(signals, phones, recipe, device)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from rnnpipe.metrics import horizon_ms, measure, mse, nmse, snr_db
+from rnnpipe.metrics import horizon_ms, log_spectral_distance_db, measure, mse, nmse, snr_db
 
 TARGET = np.array([1.0, 2.0, 3.0, 4.0])  # mean 2.5, variance (2.25 + 0.25 + 0.25 + 2.25) / 4 = 1.25
 SQUARE = np.tile([1.0, -1.0], 800)  # variance 1, 1600 samples are 100 ms
@@ -91,3 +91,25 @@ def test_the_measures_bear_the_names_of_the_columns():
     assert found["mse"] == 1.0
     # Only the last of the four samples is wrong, and by more than a tenth of the energy, 5.
     assert found["horizon_ms"] == 3 / 16
+
+
+def test_a_spectral_distance_is_a_ratio_in_db_and_deaf_to_sign_and_phase():
+    noise = np.random.default_rng(0).normal(size=4000)
+    assert log_spectral_distance_db(noise, noise) == 0
+    assert log_spectral_distance_db(noise, -noise) == pytest.approx(0, abs=1e-9)
+    assert log_spectral_distance_db(noise, 10 * noise) == pytest.approx(20, rel=1e-3)
+    assert log_spectral_distance_db(noise[:100], noise[:100] * 2) == pytest.approx(
+        20 * math.log10(2), rel=1e-3
+    )
+    shifted = np.roll(noise, 3)
+    assert log_spectral_distance_db(noise, shifted) < log_spectral_distance_db(noise, noise[::-1])
+
+
+def test_a_spectral_distance_stops_at_60_db_below_the_loudest():
+    noise = np.random.default_rng(0).normal(size=4000)
+    silence = np.zeros(4000)
+    assert 40 < log_spectral_distance_db(noise, silence) < 60
+    assert log_spectral_distance_db(noise, noise * 1e-9) == pytest.approx(
+        log_spectral_distance_db(noise, silence)
+    )
+    assert log_spectral_distance_db(silence, silence) == 0

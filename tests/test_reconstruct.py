@@ -9,7 +9,13 @@ from test_windows import series
 
 from rnnpipe.kernels.recurrence import CELLS
 from rnnpipe.metrics import measure
-from rnnpipe.reconstruct import free_run, reconstruct_utterances, teacher_forced, write_wav
+from rnnpipe.reconstruct import (
+    free_run,
+    free_run_exponent,
+    reconstruct_utterances,
+    teacher_forced,
+    write_wav,
+)
 from rnnpipe.windows import Series
 
 KINDS = ("original", "teacher_forced", "free_running")
@@ -73,6 +79,7 @@ def test_files_and_table_of_two_utterances(tmp_path):
         "snr_db",
         "horizon_ms",
         "stopped_at",
+        "exponent",
     ]
     assert table["utterance"].tolist() == [one.utterance for one in both for _ in range(2)]
     assert table["reconstruction"].tolist() == ["teacher_forced", "free_running"] * 2
@@ -144,3 +151,34 @@ def test_the_same_network_writes_the_same_bytes(tmp_path):
         reconstruct_utterances(drawn("lstm"), [series(97, 7)], tmp_path / name, limit=20)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_free_run_does_not_peek_at_what_it_is_to_reconstruct(tmp_path, cell):
+    network, one = drawn(cell, scale=0.2), series(301, 7)
+    garbage = np.random.default_rng(1).integers(-32768, 32768, 301).astype(np.int16)
+    replaced = Series(one.utterance, np.concatenate([one.samples[:7], garbage]), one.phones)
+    for name, given in (("true", one), ("garbage", replaced)):
+        reconstruct_utterances(network, [given], tmp_path / name, limit=20)
+    true, other = (
+        {path.name.split(".")[1]: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("true", "garbage")
+    )
+    assert true["free_running"] == other["free_running"]
+    assert true["teacher_forced"] != other["teacher_forced"]
+
+
+@pytest.mark.parametrize(("gain", "grows"), [(0.1, False), (3.0, True)])
+def test_the_exponent_says_whether_two_free_runs_meet_or_part(gain, grows):
+    network, one = drawn("tanh", scale=0.2, hidden_size=50), series(301, 7)
+    with torch.no_grad():  # random recurrent weights are chaotic from a gain of about 1 on
+        network.M.normal_(0, gain / 50**0.5, generator=torch.manual_seed(0))
+    contexts = [one.standardised(network.mean, network.std)[:7]]
+    contexts.append(contexts[0] + np.float32(1e-3))
+    runs = [free_run(network, context, one.phones, limit=1e9) for context in contexts]
+    apart = np.abs(runs[0].samples - runs[1].samples)
+    rate = free_run_exponent(network, contexts[0], one.phones, runs[0])
+    assert (apart[-50:].max() > 1e-3) == grows
+    assert (rate > 0) == grows
+    gru = drawn("gru")
+    assert np.isnan(free_run_exponent(gru, contexts[0], one.phones, runs[0]))

@@ -15,6 +15,9 @@ with Path(__file__).with_name("phones.csv").open(encoding="utf-8", newline="") a
 
 PHONES: tuple[str, ...] = tuple(row["label"] for row in _ROWS)
 
+# vowel, semivowel, nasal, fricative, affricate, stop, closure or silence.
+PHONE_CLASSES: dict[str, str] = {row["label"]: row["phone_class"] for row in _ROWS}
+
 NONE = 0  # the code of a sample that no phone covers
 CODES: dict[str, int] = {label: code for code, label in enumerate(PHONES, start=NONE + 1)}
 NUM_CODES = len(PHONES) + 1

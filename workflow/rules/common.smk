@@ -25,7 +25,7 @@ REJECTED = "results/corpus/rejected.csv"
 EXPERIMENT = "results/corpus/experiment.json"
 RUN = "results/runs/{recipe}/h{hidden}/s{seed}"
 WAVEFORMS = "results/figures/waveforms/{recipe}/h{hidden}/s{seed}"
-TABLES = ["results/tables/mse.csv", "results/tables/settings.csv"]
+TABLES = [f"results/tables/{name}.csv" for name in ("mse", "settings", "phones")]
 REPORT = "results/report.html"
 
 
@@ -86,6 +86,12 @@ SETTINGS = [
 device = config["train"]["device"]
 has_gpu = shutil.which("nvidia-smi") is not None
 GPUS_TO_TRAIN = int(device == "cuda" or (device == "auto" and has_gpu))
+
+
+def threads_to_train(recipe):
+    """Two for a closed loop, one for the others; no result depends on it."""
+    return 2 if config["recipes"][recipe].get("backpropagation") == "closed_loop" else 1
+
 
 # What the report prints of the configuration: all but the recipes that are not used.
 used = config["experiment"]["recipes"]

@@ -7,12 +7,18 @@ rule tables:
         reconstructions=per_setting(f"{RUN}/reconstructions.csv"),
         dynamics=per_setting(f"{RUN}/dynamics.parquet"),
         baselines="results/corpus/baselines.csv",
+        audio=per_setting(f"{RUN}/reconstructions"),
+        utterances=UTTERANCES,
+        experiment=EXPERIMENT,
     output:
         mse=report("results/tables/mse.csv", caption="../report/mse_table.rst", category="Tables"),
         settings=report(
             "results/tables/settings.csv",
             caption="../report/settings_table.rst",
             category="Tables",
+        ),
+        phones=report(
+            "results/tables/phones.csv", caption="../report/phones_table.rst", category="Tables"
         ),
     log:
         "results/logs/tables.log",

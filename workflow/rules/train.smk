@@ -14,8 +14,9 @@ rule train:
         "results/logs/train/{recipe}-h{hidden}-s{seed}.log",
     benchmark:
         "results/benchmarks/train/{recipe}-h{hidden}-s{seed}.tsv"
-    # One thread a job: the recurrence does not split, and several settings run side by side.
-    threads: 1
+    # The recurrence does not split, and several settings run side by side; but the streams of a
+    # closed loop run in groups of their own.
+    threads: lambda wildcards: threads_to_train(wildcards.recipe)
     resources:
         mem_mb=2000,
         runtime=240,

@@ -1,5 +1,10 @@
 """Train the network of one setting."""
 
+import os
+
+# Before numpy is there: threads are for groups of streams, and not for each small product again.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 import torch
 from job import job
 

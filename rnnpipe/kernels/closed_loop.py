@@ -1,0 +1,310 @@
+"""A network that runs on its own samples: the loop forward, and the gradient back through it.
+
+B streams roll R samples forward. With s the samples that the windows are cut from, the first k of
+them given, x the true ones, and m_t the share of the prediction in what is fed back:
+
+    h_t = tanh(W s_{t-k .. t-1} + V p_t + b + M h_{t-1})
+    y_t = U h_t + c
+    s_t = m_t y_t + (1 - m_t) x_t          m = 0: teacher forced; m = 1: free running
+
+The gradient of a loss over y passes through M, from state to state, and through W, from a window
+to the predictions inside it:
+
+    dy_t = dL/dy_t + m_t ds_t                      ds_t = sum_{i = 1 .. k} W_{k-i} . da_{t+i}
+    dh_t = U dy_t + M da_{t+1}
+    da_t = dh_t (1 - h_t^2)
+
+What a free run does to a small error, of window and state together, is the product of its
+Jacobians: with v the error of the samples and e that of the state,
+
+    e_t = (1 - h_t^2) (W v_{t-k .. t-1} + M e_{t-1}),   v_t = U e_t
+
+The exponent is the mean growth of log |(v_{t-k+1} .. v_t, e_t)| a step (Benettin et al., 1980):
+negative where errors die out.
+
+Arrays are time-major. `roll_out_plain` is the definition, a step at a time in torch; `roll_out` is
+what training calls. Its steps are matrix products over all streams; the gradients of the weights
+are single products over all steps after the sweep.
+"""
+
+import math
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+# Free to reorder sums, but not to assume away the infinities that a diverging network makes.
+FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
+
+
+def roll_out(
+    signal: Tensor,
+    share: Tensor,
+    phones: Tensor,
+    state: Tensor,
+    W: Tensor,
+    V: Tensor,
+    M: Tensor,
+    b: Tensor,
+    U: Tensor,
+    c: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Let streams predict samples that their own predictions are among the windows of.
+
+    Parameters
+    ----------
+    signal : Tensor, shape (k + R, B)
+        The first windows, and after them the true samples.
+    share : Tensor, shape (R, B)
+        Of the prediction in the sample that is fed back, in [0, 1].
+    phones : int32 Tensor, shape (R, B)
+        Phone of each sample to predict.
+    state : Tensor, shape (B, H)
+        State before the first prediction. No gradient flows into it.
+    W, V, M, b, U, c : Tensor, shapes (k, H), (phones, H), (H, H), (H,), (H,), (1,)
+        The weights of a tanh `rnnpipe.model.Network`.
+
+    Returns
+    -------
+    y : Tensor, shape (R, B)
+        Predictions.
+    fed : Tensor, shape (k + R, B)
+        The samples that the windows were cut from, without gradient; the last k of them are the
+        window that the next roll-out starts from.
+    state : Tensor, shape (B, H)
+        After the last prediction, without gradient.
+    """
+    return _RollOut.apply(signal, share, phones, state, W, V, M, b, U, c)
+
+
+def roll_out_plain(
+    signal: Tensor,
+    share: Tensor,
+    phones: Tensor,
+    state: Tensor,
+    W: Tensor,
+    V: Tensor,
+    M: Tensor,
+    b: Tensor,
+    U: Tensor,
+    c: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Do what `roll_out` does, a step at a time: the definition that it is held to."""
+    k = len(W)
+    fed, outputs, h = list(signal[:k]), [], state
+    for true, m, phone in zip(signal[k:], share, phones, strict=True):
+        window = torch.stack(fed[-k:])
+        h = torch.tanh(window.t() @ W + V[phone] + b + h @ M)
+        y = h @ U + c
+        fed.append(m * y + (1 - m) * true)
+        outputs.append(y)
+    return torch.stack(outputs), torch.stack(fed).detach(), h.detach()
+
+
+class _RollOut(torch.autograd.Function):
+    """The numba loops, as torch sees them."""
+
+    @staticmethod
+    def forward(ctx, signal, share, phones, state, W, V, M, b, U, c):
+        (R, B), H = share.shape, len(M)
+        fed = signal.clone(memory_format=torch.contiguous_format)
+        h = signal.new_empty(R + 1, B, H)
+        h[0] = state
+        y = signal.new_empty(R, B)
+        weights = tuple(weight.contiguous() for weight in (W, V, M, b, U, c))
+        share, phones = share.contiguous(), phones.contiguous()
+        _forward(*_arrays(fed, share, phones, h, y, *weights))
+        ctx.save_for_backward(fed, share, phones, h, *weights)
+        state = h[-1].clone()
+        ctx.mark_non_differentiable(fed, state)
+        return y, fed, state
+
+    @staticmethod
+    @once_differentiable  # a second derivative is an error, rather than wrong
+    def backward(ctx, dy, *_):
+        fed, share, phones, h, *weights = ctx.saved_tensors
+        W, V, M, b, U, c = weights
+        gradients = tuple(torch.zeros_like(weight) for weight in weights)
+        # The loop overwrites dy with what reaches a prediction in all.
+        dy = dy.clone(memory_format=torch.contiguous_format)
+        M_t = M.t().contiguous()
+        _backward(*_arrays(fed, share, phones, h, dy, W, M_t, U, *gradients))
+        return None, None, None, None, *gradients
+
+
+def _arrays(*tensors: Tensor) -> tuple[np.ndarray, ...]:
+    return tuple(tensor.detach().numpy() for tensor in tensors)
+
+
+@njit(cache=True, fastmath=FAST)
+def _activate(a, r, phones, V, b, h):
+    """Work out tanh(a + r + V[phones] + b), a row a stream.
+
+    The tanh of float32 is a rational function, of 13th over 6th degree (the one of Eigen and XLA):
+    it vectorises, and its error stays below 3e-7, five units of rounding at 1. A float64 is there
+    to be compared with the twin.
+    """
+    B, H = h.shape
+    if h.itemsize == 8:
+        for i in range(B):
+            v = V[phones[i]]
+            for j in range(H):
+                h[i, j] = np.tanh(a[i, j] + r[i, j] + v[j] + b[j])
+    else:
+        f = np.float32
+        for i in range(B):
+            v = V[phones[i]]
+            for j in range(H):
+                x = a[i, j] + r[i, j] + v[j] + b[j]
+                # Not min and max, which would lose a nan.
+                if x > f(7.9):
+                    x = f(7.9)
+                if x < f(-7.9):
+                    x = f(-7.9)
+                s = x * x
+                p = f(-2.76076847742355e-16) * s + f(2.00018790482477e-13)
+                p = p * s + f(-8.60467152213735e-11)
+                p = p * s + f(5.12229709037114e-08)
+                p = p * s + f(1.48572235717979e-05)
+                p = p * s + f(6.37261928875436e-04)
+                p = p * s + f(4.89352455891786e-03)
+                q = f(1.19825839466702e-06) * s + f(1.18534705686654e-04)
+                q = q * s + f(2.26843463243900e-03)
+                q = q * s + f(4.89352518554385e-03)
+                h[i, j] = x * p / q
+
+
+@njit(cache=True, nogil=True)
+def _forward(fed, share, phones, h, y, W, V, M, b, U, c):
+    R, B = share.shape
+    k, H = W.shape
+    one = W.dtype.type(1)
+    a, r = np.empty((B, H), W.dtype), np.empty((B, H), W.dtype)
+    for t in range(R):
+        np.dot(fed[t : t + k].T, W, a)
+        np.dot(h[t], M, r)
+        _activate(a, r, phones[t], V, b, h[t + 1])
+        np.dot(h[t + 1], U, y[t])
+        for i in range(B):
+            y[t, i] += c[0]
+            fed[k + t, i] = share[t, i] * y[t, i] + (one - share[t, i]) * fed[k + t, i]
+
+
+@njit(cache=True, fastmath=FAST)
+def _to_activations(dy, U, through_M, h, da):
+    B, H = h.shape
+    one = h.dtype.type(1)
+    for i in range(B):
+        for j in range(H):
+            da[i, j] = (through_M[i, j] + dy[i] * U[j]) * (one - h[i, j] * h[i, j])
+
+
+@njit(cache=True, nogil=True)
+def _backward(fed, share, phones, h, dy, W, M_t, U, dW, dV, dM, db, dU, dc):
+    R, B = share.shape
+    k, H = W.shape
+    da = np.empty((R, B, H), W.dtype)
+    through_M = np.zeros((B, H), W.dtype)
+    through_W = np.empty((k, B), W.dtype)
+    ds = np.zeros((R, B), W.dtype)
+    for t in range(R - 1, -1, -1):
+        for i in range(B):
+            dy[t, i] += share[t, i] * ds[t, i]
+        _to_activations(dy[t], U, through_M, h[t + 1], da[t])
+        n = min(t, k)  # so many predictions are in this window, as its last samples
+        if n:
+            np.dot(W[k - n :], da[t].T, through_W[:n])
+            ds[t - n : t] += through_W[:n]
+        np.dot(da[t], M_t, through_M)
+    _weight_gradients(fed, phones, h, dy, da, dW, dV, dM, db, dU, dc)
+
+
+@njit(cache=True)
+def _weight_gradients(fed, phones, h, dy, da, dW, dV, dM, db, dU, dc):
+    R, B, H = da.shape
+    k = len(dW)
+    # Row j holds sample j of all windows: the samples of all streams from time j on.
+    windows = np.empty((k, R * B), da.dtype)
+    samples = fed.reshape(-1)
+    for j in range(k):
+        windows[j] = samples[j * B : (j + R) * B]
+    flat = da.reshape(R * B, H)
+    np.dot(windows, flat, dW)
+    np.dot(h[:R].reshape(R * B, H).T, flat, dM)
+    for t in range(R):
+        for i in range(B):
+            row = dV[phones[t, i]]
+            for j in range(H):
+                row[j] += da[t, i, j]
+    for v in range(len(dV)):
+        db += dV[v]
+    np.dot(h[1:].reshape(R * B, H).T, dy.reshape(-1), dU)
+    dc[0] = dy.sum()
+
+
+def exponent_plain(
+    samples: Tensor,
+    phones: Tensor,
+    W: Tensor,
+    V: Tensor,
+    M: Tensor,
+    b: Tensor,
+    U: Tensor,
+    v: Tensor,
+    e: Tensor,
+) -> float:
+    """Do what `exponent` does with the derivatives that torch finds."""
+
+    def step(window: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        h = torch.tanh(window @ W + V[phone] + b + h @ M)
+        return torch.cat((window[1:], (h @ U)[None])), h
+
+    h, growth = torch.zeros_like(b), 0.0
+    norm = (v.square().sum() + e.square().sum()).sqrt()
+    for t, phone in enumerate(phones):  # noqa: B007 (`step` reads it)
+        window = samples[t : t + len(W)]
+        (_, h), (v, e) = torch.autograd.functional.jvp(step, (window, h), (v / norm, e / norm))
+        norm = (v.square().sum() + e.square().sum()).sqrt()
+        growth += norm.log().item()
+    return growth / len(phones)
+
+
+@njit(cache=True, fastmath=FAST)
+def exponent(samples, phones, W, V, M, b, U, v, e):
+    """Measure how fast a small error grows or dies along a free run.
+
+    Parameters
+    ----------
+    samples : float array, shape (k + T,)
+        The samples given and those that the network predicted after them.
+    phones : int array, shape (T,)
+        Phone of each predicted sample.
+    W, V, M, b, U : arrays
+        The network's weights; as for `roll_out`, of the same type as `samples`, contiguous.
+    v, e : arrays, shapes (k,) and (H,)
+        An error of window and state to start from; overwritten.
+
+    Returns
+    -------
+    float
+        The exponent, a sample; -inf where an error dies in full.
+    """
+    T, (k, H) = phones.size, W.shape
+    window = np.zeros(k + T, samples.dtype)
+    window[:k] = v
+    h, growth = np.zeros(H, samples.dtype), 0.0
+    norm = math.sqrt(np.sum(v * v) + np.sum(e * e))
+    for t in range(T):
+        window[t : t + k] /= norm
+        e /= norm
+        h = np.tanh(np.dot(samples[t : t + k], W) + V[phones[t]] + b + np.dot(h, M))
+        e[:] = (1 - h * h) * (np.dot(window[t : t + k], W) + np.dot(e, M))
+        window[t + k] = np.dot(e, U)
+        after = window[t + 1 : t + k + 1]
+        norm = math.sqrt(np.sum(after * after) + np.sum(e * e))
+        if norm == 0:
+            return -np.inf
+        growth += math.log(norm)
+    return growth / T

@@ -1,0 +1,95 @@
+"""Where in an utterance a reconstruction fails: its error phone by phone, in order of time."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from rnnpipe.corpus.phones import PHONE_CLASSES
+from rnnpipe.metrics import log_spectral_distance_db
+
+RECONSTRUCTIONS = ("teacher_forced", "free_running")
+
+
+def phone_errors(
+    target: np.ndarray, prediction: np.ndarray, phones: Iterable[Mapping], order: int
+) -> list[dict]:
+    """Measure a reconstruction of a whole utterance phone by phone.
+
+    Parameters
+    ----------
+    target, prediction : arrays, shape (order + T,)
+        Original and reconstruction, in the same units.
+    phones : iterable of mapping
+        start, end (in samples) and label of each phone.
+    order : int
+        Samples given, which are left out: a phone that lies in them has no row.
+
+    Returns
+    -------
+    list of dict
+        A row a phone: start, end, phone, phone_class, nmse_share (the phone's share of the NMSE of
+        the utterance, so that these add up to it), nmse (over the mean square of the phone itself)
+        and spectral_db, the log-spectral distance.
+    """
+    target, prediction = (np.asarray(one, np.float64) for one in (target, prediction))
+    squares = (target - prediction) ** 2
+    energy = np.sum((target[order:] - target[order:].mean()) ** 2)
+    rows = []
+    for phone in phones:
+        start, end = max(int(phone["start"]), order), min(int(phone["end"]), target.size)
+        if start >= end:
+            continue
+        own = np.sum(target[start:end] ** 2)
+        error = np.sum(squares[start:end])
+        rows.append(
+            {
+                "start": start,
+                "end": end,
+                "phone": phone["label"],
+                "phone_class": PHONE_CLASSES[phone["label"]],
+                "nmse_share": error / energy if energy else np.nan,
+                "nmse": error / own if own else np.nan,
+                "spectral_db": log_spectral_distance_db(target[start:end], prediction[start:end]),
+            }
+        )
+    return rows
+
+
+def gather_phone_errors(
+    settings: Sequence[tuple[str, int, int]],
+    folders: Sequence[str | Path],
+    utterances: Mapping[str, Iterable[Mapping]],
+    order: int,
+) -> pd.DataFrame:
+    """Measure the reconstructions of all settings phone by phone, from their audio.
+
+    Parameters
+    ----------
+    settings : sequence of (recipe, hidden size, seed)
+        The networks.
+    folders : sequence of path
+        Where the audio of each is; see `reconstruct.reconstruct_utterances`.
+    utterances : mapping of str to phones
+        The phones of each utterance that was reconstructed, by its id.
+    order : int
+        Samples given.
+
+    Returns
+    -------
+    DataFrame
+        recipe, hidden_size, seed, utterance, reconstruction, and the columns of `phone_errors`.
+    """
+    rows = []
+    for (recipe, hidden_size, seed), folder in zip(settings, folders, strict=True):
+        for utterance, phones in utterances.items():
+            name = Path(folder, utterance.replace("/", "-"))
+            target, _ = soundfile.read(f"{name}.original.wav", dtype="int16")
+            for kind in RECONSTRUCTIONS:
+                prediction, _ = soundfile.read(f"{name}.{kind}.wav", dtype="int16")
+                about = {"recipe": recipe, "hidden_size": hidden_size, "seed": seed}
+                about |= {"utterance": utterance, "reconstruction": kind}
+                rows += [about | row for row in phone_errors(target, prediction, phones, order)]
+    return pd.DataFrame(rows)

@@ -1,0 +1,100 @@
+"""SOAP: Adam in the coordinates in which a layer's gradient is least correlated.
+
+For the gradient G (m x n) of a weight matrix S, with running means over the updates (Vyas et al.,
+"SOAP: Improving and Stabilizing Shampoo using Adam", 2024):
+
+    L = mean of G G',  R = mean of G' G              what correlates, rows and columns
+    L = P diag P',     R = Q diag Q'                 their eigenvectors, kept up by QR
+    Z = P' G Q                                       the gradient in these coordinates
+    S <- S - rate P (mean of Z / sqrt(mean of Z^2)) Q'
+
+The samples of a window of speech are all but equal to their neighbours. Plain Adam, which scales
+each weight on its own, crawls along the directions that tell them apart.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+EPSILON = 1e-8
+
+
+class Soap(torch.optim.Optimizer):
+    """SOAP over matrices that are stacked from parameters.
+
+    Parameters
+    ----------
+    stacks : iterable of sequences of Parameter
+        Each sequence is one matrix S: its parameters lie on top of each other, with the last axis
+        of the first as columns (a vector behind a matrix is one row of it).
+    lr : float
+        Learning rate.
+    betas : (float, float)
+        Of the running means of Z and Z^2.
+    memory : float
+        Of the running means L and R.
+    every : int
+        Updates between two renewals of the eigenvectors.
+    """
+
+    def __init__(
+        self,
+        stacks: Iterable[Sequence[Tensor]],
+        lr: float,
+        *,
+        betas: tuple[float, float] = (0.9, 0.99),
+        memory: float = 0.95,
+        every: int = 10,
+    ) -> None:
+        how = {"lr": lr, "betas": betas, "memory": memory, "every": every}
+        super().__init__([{"params": list(stack)} for stack in stacks], how)
+
+    @torch.no_grad()
+    def step(self, closure: Callable | None = None) -> None:
+        """Take one step; the first one only looks at the gradient."""
+        for group in self.param_groups:
+            first = group["params"][0]
+            width = first.shape[1] if first.dim() == 2 else 1
+            sizes = [weight.numel() // width for weight in group["params"]]
+            gradients = [weight.grad.view(-1, width) for weight in group["params"]]
+            change = _step(self.state[first], torch.cat(gradients), group)
+            for weight, part in zip(group["params"], change.split(sizes), strict=True):
+                weight.sub_(part.view_as(weight), alpha=group["lr"])
+
+
+def _step(state: dict, G: Tensor, how: dict) -> Tensor:
+    """Update the running means, and return the change of the matrix at learning rate 1."""
+    if not state:
+        L, R = G @ G.t(), G.t() @ G
+        state |= {"step": 0, "mean": torch.zeros_like(G), "square": torch.zeros_like(G)}
+        state |= {"L": L * (1 - how["memory"]), "R": R * (1 - how["memory"])}
+        state |= {"P": _eigenvectors(L), "Q": _eigenvectors(R)}
+        return torch.zeros_like(G)
+    state["step"] += 1
+    mean, square, P, Q = state["mean"], state["square"], state["P"], state["Q"]
+    beta, beta_square = how["betas"]
+    mean.lerp_(G, 1 - beta)
+    square.lerp_((P.t() @ G @ Q).square(), 1 - beta_square)
+    unbiased = (square / (1 - beta_square ** state["step"])).sqrt() + EPSILON
+    direction = (P.t() @ mean @ Q) / (1 - beta ** state["step"]) / unbiased
+    state["L"].lerp_(G @ G.t(), 1 - how["memory"])
+    state["R"].lerp_(G.t() @ G, 1 - how["memory"])
+    change = P @ direction @ Q.t()
+    if state["step"] % how["every"] == 0:
+        state["P"], rows = _renewed(state["L"], P)
+        state["Q"], columns = _renewed(state["R"], Q)
+        state["square"] = square[rows][:, columns]
+    return change
+
+
+def _eigenvectors(matrix: Tensor) -> Tensor:
+    """Eigenvectors of a symmetric matrix, the largest eigenvalue first."""
+    return torch.linalg.eigh(matrix.double())[1].flip(1).to(matrix.dtype)
+
+
+def _renewed(matrix: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """One step of orthogonal iteration, and the order into which it puts the old vectors."""
+    moved = matrix @ vectors
+    order = torch.argsort((vectors * moved).sum(0), descending=True, stable=True)
+    return torch.linalg.qr(moved[:, order])[0], order
