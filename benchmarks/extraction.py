@@ -47,6 +47,37 @@ def extract_shard(shard):
 with ProcessPoolExecutor(2) as two:
     list(two.map(extract_shard, find_shards(root)))
 """
+TRAINING = """
+import resource, sys, time
+from pathlib import Path
+import pyarrow.parquet as pq
+import torch
+from rnnpipe.model import Network
+from rnnpipe.recipes import Recipe
+from rnnpipe.train import clip, make_optimizer, one_pass, streams
+from rnnpipe.windows import load_series
+torch.set_num_threads(1)
+files = sorted(Path(sys.argv[1]).glob("*.parquet"))
+tables = [pq.read_table(file.with_suffix(".table"), columns=["utterance"]) for file in files]
+series = load_series(files, [name for t in tables for name in t["utterance"].to_pylist()])
+sizes = [one.phones.size for one in series]
+recipe, network = Recipe(updates=1, clip="norm"), Network(200, 62, 100, "tanh")
+network.initialise("fan_in", 1.0)
+optimizer = make_optimizer(recipe, network)
+batches = streams(recipe, series, sizes, 0.0, 1000.0, torch.device("cpu"))
+state, waited, worked = network.initial_state(1), 0.0, 0.0
+for update in range(1500):
+    begin = time.perf_counter()
+    batch = next(batches)
+    middle = time.perf_counter()
+    loss, state = one_pass(network, recipe, batch, state)
+    clip(network, recipe)
+    optimizer.step()
+    waited, worked = waited + middle - begin, worked + time.perf_counter() - middle
+share, peak = waited / (waited + worked), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(f"- a training on all of it, 100 units, 32 x 100 samples an update: {share:.1%} of the time "
+      f"spent on reading and cutting, {peak:.0f} MiB")
+"""
 LHOTSE = """
 import sys
 from lhotse.recipes.timit import prepare_timit
@@ -97,14 +128,14 @@ def write_joined(parts: list[Utterance], path: Path) -> None:
     path.with_suffix(".TXT").write_text(f"0 {samples.size} {text}\n")
 
 
-def seconds(program: str, *arguments: str) -> float:
+def seconds(program: str, *arguments: str, output: int | None = subprocess.DEVNULL) -> float:
     """Run a program in a Python of its own, with one thread; return how long it took."""
     started = time.perf_counter()
+    sys.stdout.flush()
     subprocess.run(
         [sys.executable, "-c", program, *arguments],
         check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=output,
         env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )
     return time.perf_counter() - started
@@ -143,6 +174,7 @@ def main() -> None:
         files = sorted(ours.glob("*.parquet"))
         disk = sum(path.stat().st_size for path in files)
         read = bytes_read_for_one(files)
+        seconds(TRAINING, str(ours), output=None)
     medians = {name: statistics.median(values) for name, values in times.items()}
     for name, values in times.items():
         print(f"- {name}: {medians[name]:.1f} s ({', '.join(f'{value:.1f}' for value in values)})")

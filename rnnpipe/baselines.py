@@ -3,7 +3,7 @@
 Each gives both reconstructions of a standardised signal of order + T samples, float64, shape (T,).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from scipy.linalg import lstsq
@@ -27,7 +27,7 @@ def persistence(signal: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]
     )
 
 
-def fit_linear(signals: Sequence[np.ndarray], order: int) -> np.ndarray:
+def fit_linear(signals: Iterable[np.ndarray], order: int) -> np.ndarray:
     """Fit y_t = w_0 + w_1 x_{t-1} + ... + w_k x_{t-k} by least squares.
 
     The covariance method of linear prediction (Makhoul, "Linear prediction: a tutorial review",
@@ -36,7 +36,7 @@ def fit_linear(signals: Sequence[np.ndarray], order: int) -> np.ndarray:
 
     Parameters
     ----------
-    signals : sequence of arrays
+    signals : iterable of arrays
         Standardised training utterances.
     order : int
         k.

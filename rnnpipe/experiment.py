@@ -8,12 +8,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 from rnnpipe.corpus.splits import SPEAKERS, STANDARD_SPLITS, standard_split
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
-from rnnpipe.windows import Series, statistics
+from rnnpipe.windows import ExactSums, Series
 
 
 @dataclass(frozen=True)
@@ -63,16 +61,15 @@ def describe(series: Sequence[Series], num_phones: int) -> Experiment:
     RnnpipeError
         If all samples are equal: there is nothing to predict.
     """
-    wide = [one.samples.astype(np.int64) for one in series]
-    count = sum(samples.size for samples in wide)
-    total = sum(int(samples.sum()) for samples in wide)
-    squares = sum(int(samples @ samples) for samples in wide)
-    mean, std = statistics(count, total, squares)
+    utterances, sums = [], ExactSums()
+    for one in series:
+        utterances.append(one.utterance)
+        sums.add(one.samples)
+    mean, std = sums.statistics()
     if std == 0:
-        names = ", ".join(one.utterance for one in series)
+        names = ", ".join(utterances)
         raise RnnpipeError(f"{names}: all samples are equal, so there is nothing to learn.")
-    utterances = tuple(one.utterance for one in series)
-    return Experiment(utterances, series[0].order, num_phones, mean, std, count)
+    return Experiment(tuple(utterances), series[0].order, num_phones, mean, std, sums.count)
 
 
 def select(

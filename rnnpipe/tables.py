@@ -72,11 +72,11 @@ def baseline_rows(series: Sequence[Series], mean: float, std: float, limit: floa
     DataFrame
         utterance, reconstruction, recipe ("baseline:...") and the measures.
     """
-    signals = [one.standardised(mean, std) for one in series]
     order = series[0].order
-    weights = baselines.fit_linear(signals, order)
+    weights = baselines.fit_linear((one.standardised(mean, std) for one in series), order)
     rows = []
-    for one, signal in zip(series, signals, strict=True):
+    for one in series:
+        signal = one.standardised(mean, std)
         predictions = {
             "silence": baselines.silence(signal, order),
             "persistence": baselines.persistence(signal, order),

@@ -147,7 +147,8 @@ def train(
     TrainedRun
         A divergence is a result, not an error: see `TrainedRun.diverged_at`.
     """
-    per_epoch = sum(one.phones.size for one in series)
+    sizes = [one.phones.size for one in series]
+    per_epoch = sum(sizes)
     if recipe.backpropagation == "closed_loop":
         device = "cpu"  # the loop over a network's own samples is compiled for that alone
     with torch.random.fork_rng():
@@ -156,10 +157,10 @@ def train(
         network.initialise(recipe.init, recipe.init_scale)
         network.to(device)
         optimizer = make_optimizer(recipe, network)
-        passes = make_passes(network, recipe, series, mean, std, torch.device(device))
+        passes = make_passes(network, recipe, series, sizes, torch.device(device))
         num_updates = recipe.updates
         if num_updates is None:
-            num_updates = max(1, round(recipe.epochs * updates_per_epoch(recipe, series)))
+            num_updates = max(1, round(recipe.epochs * updates_per_epoch(recipe, sizes)))
 
         # Loading or compiling the loops is no part of the speed of training.
         warm_up = network(
@@ -172,7 +173,7 @@ def train(
         rows, seen, diverged_at = [], 0, None
         sane = snapshot(network)
         marks, snapshots = {1 + round(share * num_updates) for share in SNAPSHOTS}, {}
-        pass_length, errors = math.ceil(updates_per_epoch(recipe, series)), []
+        pass_length, errors = math.ceil(updates_per_epoch(recipe, sizes)), []
         lowest, lowest_at, risen_at, at_lowest = math.inf, 1, None, sane
         started = time.perf_counter()
         for update in progress(range(1, num_updates + 1), "training"):
@@ -285,8 +286,7 @@ def make_passes(
     network: Network,
     recipe: Recipe,
     series: Sequence[Series],
-    mean: float,
-    std: float,
+    sizes: Sequence[int],
     device: torch.device,
 ) -> Iterator[tuple[float, int]]:
     """Predict batch after batch without end, as the recipe's back-propagation wants them.
@@ -295,10 +295,15 @@ def make_passes(
     predicted. The next one starts when it is asked for, with the weights as they are then.
     """
     if recipe.backpropagation == "closed_loop":
-        yield from closed_loop_passes(network, recipe, *as_tensors(series, mean, std))
+        speech = as_tensors(series, network.mean, network.std)
+        yield from closed_loop_passes(network, recipe, *speech)
         return
+    if recipe.backpropagation == "whole_utterance":
+        batches = whole_utterances(series, network.mean, network.std, device)
+    else:
+        batches = streams(recipe, series, sizes, network.mean, network.std, device)
     state = network.initial_state(1)
-    for batch in make_batches(recipe, series, mean, std, device):
+    for batch in batches:
         loss, state = one_pass(network, recipe, batch, state)
         yield loss.item(), int(batch.valid.sum())
 
@@ -381,11 +386,11 @@ def snapshot(network: Network) -> dict[str, Tensor]:
     return {name: weight.detach().clone() for name, weight in network.state_dict().items()}
 
 
-def updates_per_epoch(recipe: Recipe, series: Sequence[Series]) -> float:
-    """How many updates see as many samples as the utterances have to predict."""
+def updates_per_epoch(recipe: Recipe, sizes: Sequence[int]) -> float:
+    """How many updates see as many samples as the utterances have to predict, `sizes` each."""
     if recipe.backpropagation == "whole_utterance":
-        return len(series)
-    return sum(one.phones.size for one in series) / (recipe.streams * recipe.steps)
+        return len(sizes)
+    return sum(sizes) / (recipe.streams * recipe.steps)
 
 
 def as_tensors(
@@ -396,60 +401,54 @@ def as_tensors(
     return signals, [torch.from_numpy(one.phones.astype(np.int32)) for one in series]
 
 
-def make_batches(
-    recipe: Recipe, series: Sequence[Series], mean: float, std: float, device: torch.device
-) -> Iterator[Batch]:
-    """Yield batches without end, as the recipe's back-propagation wants them."""
-    signals, phones = as_tensors(series, mean, std)
-    if recipe.backpropagation == "whole_utterance":
-        return whole_utterances(signals, phones, device)
-    return streams(signals, phones, recipe, device)
-
-
 def whole_utterances(
-    signals: Sequence[Tensor], phones: Sequence[Tensor], device: torch.device
+    series: Sequence[Series], mean: float, std: float, device: torch.device
 ) -> Iterator[Batch]:
     """Yield one utterance a batch, in a new order each epoch."""
-    batches = [
-        Batch(signal[None], phone[None], torch.ones(1, phone.numel()), torch.tensor([True]))
-        for signal, phone in zip(signals, phones, strict=True)
-    ]
-    batches = [Batch(*(part.to(device) for part in vars(batch).values())) for batch in batches]
     while True:
-        for i in torch.randperm(len(batches)).tolist():
-            yield batches[i]
+        for i in torch.randperm(len(series)).tolist():
+            ([signal], [phones]) = as_tensors([series[i]], mean, std)
+            valid, fresh = torch.ones(1, phones.numel()), torch.tensor([True])
+            parts = (signal[None], phones[None], valid, fresh)
+            yield Batch(*(part.to(device) for part in parts))
 
 
 def streams(
-    signals: Sequence[Tensor], phones: Sequence[Tensor], recipe: Recipe, device: torch.device
+    recipe: Recipe,
+    series: Sequence[Series],
+    sizes: Sequence[int],
+    mean: float,
+    std: float,
+    device: torch.device,
 ) -> Iterator[Batch]:
     """Yield chunks of streams that read utterances from end to end, side by side.
 
     A stream starts at a random place of a random utterance, moves on by `recipe.steps` samples a
-    batch, and where its utterance ends goes on at the beginning of another.
+    batch, and where its utterance ends goes on at the beginning of another. Only the utterances
+    that streams are in have to be in memory.
     """
-    order = signals[0].numel() - phones[0].numel()
-    # All utterances in one array, each followed by room for a chunk that runs over its end.
-    room = torch.zeros(recipe.steps)
-    signal = torch.cat([part for one in signals for part in (one, room)]).to(device)
-    aligned = [part for one in phones for part in (room.new_zeros(order), one, room)]
-    phone = torch.cat(aligned).to(device, torch.int32)
-    sizes = torch.tensor([one.numel() for one in phones])
-    begins = torch.cat((torch.zeros(1, dtype=torch.long), (sizes + order + recipe.steps).cumsum(0)))
-
-    utterance = torch.multinomial(sizes.double(), recipe.streams, replacement=True)
-    position = (torch.rand(recipe.streams) * sizes[utterance]).long()
-    fresh = torch.ones(recipe.streams, dtype=torch.bool)
-    window = torch.arange(order + recipe.steps)
-    step = torch.arange(recipe.steps)
+    order, B, T = series[0].order, recipe.streams, recipe.steps
+    sizes = torch.tensor(sizes)
+    utterance = torch.multinomial(sizes.double(), B, replacement=True)
+    position = (torch.rand(B) * sizes[utterance]).long()
+    fresh = torch.ones(B, dtype=torch.bool)
+    read = [series[i] for i in utterance.tolist()]
+    step = torch.arange(T)
     while True:
-        cut = (begins[utterance] + position)[:, None] + window
-        valid = position[:, None] + step < sizes[utterance][:, None]
-        cut = cut.to(device)
-        yield Batch(signal[cut], phone[cut[:, order:]], valid.float().to(device), fresh.to(device))
-        position = position + recipe.steps
+        # Beyond an utterance's end is silence.
+        samples, phones = np.full((B, order + T), mean), np.zeros((B, T), np.int32)
+        for i, (one, begin) in enumerate(zip(read, position.tolist(), strict=True)):
+            chunk, labels = one.samples[begin : begin + order + T], one.phones[begin : begin + T]
+            samples[i, : chunk.size], phones[i, : labels.size] = chunk, labels
+        signal = torch.from_numpy(((samples - mean) / std).astype(np.float32))
+        valid = (position[:, None] + step < sizes[utterance][:, None]).float()
+        parts = (signal, torch.from_numpy(phones), valid, fresh)
+        yield Batch(*(part.to(device) for part in parts))
+        position = position + T
         ended = position >= sizes[utterance]
-        another = torch.randint(len(sizes), (recipe.streams,))
+        another = torch.randint(len(sizes), (B,))
         utterance = torch.where(ended, another, utterance)
         position = torch.where(ended, 0, position)
+        for i in torch.nonzero(ended)[:, 0].tolist():
+            read[i] = series[utterance[i]]
         fresh = ended if recipe.carry_state else torch.ones_like(ended)

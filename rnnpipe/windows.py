@@ -9,6 +9,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -24,7 +25,8 @@ from rnnpipe.files import replacing
 
 # About four utterances: one is read without reading much else. Larger groups pack little better.
 ROWS_PER_GROUP = 64
-UTTERANCES_AT_ONCE = 32  # in memory
+UTTERANCES_AT_ONCE = 32  # in memory while they are written
+KEPT = 64  # of those read, some 10 MB
 
 _SEGMENTS = pa.list_(
     pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])
@@ -136,9 +138,7 @@ def extract(
         Number of phones in the windows: TIMIT's 61, or 48 or 39 after `phones.fold`. The table
         keeps TIMIT's own.
     """
-    # Python integers: the sums are exact however large the corpus.
-    count = total = squares = 0
-    schema = window_schema(order, length)
+    sums, schema = ExactSums(), window_schema(order, length)
     with (
         replacing(table) as table_file,
         replacing(windows) as windows_file,
@@ -148,11 +148,9 @@ def extract(
         for some in _batched(utterances, UTTERANCES_AT_ONCE):
             rows.write_batch(_utterance_rows(some))
             writer.write_batch(_window_rows(some, schema, inventory), ROWS_PER_GROUP)
-            for samples in (utterance.samples for utterance in some):
-                count += samples.size
-                total += int(samples.sum(dtype=np.int64))
-                squares += int(np.square(samples, dtype=np.int32).sum(dtype=np.int64))
-        mean, std = statistics(count, total, squares)
+            for utterance in some:
+                sums.add(utterance.samples)
+        mean, std = sums.statistics()
         about = {
             "sampling_rate": SAMPLING_RATE,
             "order": order,
@@ -252,15 +250,28 @@ def _offsets(parts: Sequence[Sequence]) -> np.ndarray:
     return np.cumsum([0, *map(len, parts)], dtype=np.int32)
 
 
-def statistics(count: int, total: int, squares: int) -> tuple[float, float]:
-    """Mean and standard deviation from exact sums of samples and of their squares.
+class ExactSums:
+    """Mean and standard deviation of int16 samples in one pass.
 
-    std^2 = (n S2 - S1^2) / n^2, formed in integers, so that nothing cancels. An empty or constant
-    signal has standard deviation 0.
+    std^2 = (n S2 - S1^2) / n^2 from the sums S1 of the samples and S2 of their squares. These are
+    Python integers, exact however large the corpus, so that nothing cancels.
     """
-    if not count:
-        return 0.0, 0.0
-    return total / count, (count * squares - total * total) ** 0.5 / count
+
+    def __init__(self) -> None:
+        self.count = self.total = self.squares = 0
+
+    def add(self, samples: np.ndarray) -> None:
+        """Take in more samples."""
+        self.count += samples.size
+        self.total += int(samples.sum(dtype=np.int64))
+        self.squares += int(np.square(samples, dtype=np.int32).sum(dtype=np.int64))
+
+    def statistics(self) -> tuple[float, float]:
+        """Return mean and standard deviation, 0 for an empty or constant signal."""
+        if not self.count:
+            return 0.0, 0.0
+        n = self.count
+        return self.total / n, (n * self.squares - self.total * self.total) ** 0.5 / n
 
 
 def read_about(path: str | Path) -> dict:
@@ -276,34 +287,75 @@ def read_about(path: str | Path) -> dict:
     return about
 
 
-def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> list[Series]:
-    """Read utterances back from window files, in the order asked for.
+class StoredSeries(Sequence[Series]):
+    """Utterances in window files, each read when it is asked for.
+
+    The last few stay in memory, so that a corpus may be larger than that. Made by `load_series`.
+
+    Parameters
+    ----------
+    places : sequence of tuple
+        Of each utterance its id, its window file, and the row groups that hold it.
+    """
+
+    def __init__(self, places: Sequence[tuple[str, Path, tuple[int, ...]]]) -> None:
+        self._places = places
+        self._open = lru_cache(KEPT)(_open)
+        self._read = lru_cache(KEPT)(self._read)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> Series:
+        return self._read(*self._places[index])
+
+    def _read(self, utterance: str, path: Path, groups: tuple[int, ...]) -> Series:
+        """Join the windows of an utterance; they follow each other in its row groups."""
+        file, about = self._open(path)
+        # One thread: several settings load side by side.
+        rows = file.read_row_groups(groups, use_threads=False)
+        names = rows["utterance"].to_pylist()
+        rows = rows.slice(names.index(utterance), names.count(utterance))
+        size = sum(rows["num_valid"].to_pylist())
+
+        def values(column: str) -> np.ndarray:
+            return rows[column].combine_chunks().flatten().to_numpy()
+
+        samples = np.concatenate([values("context")[: about["order"]], values("samples")[:size]])
+        return Series(utterance, samples, values("phones")[:size].copy())
+
+
+def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> StoredSeries:
+    """Find utterances in window files, to be read back in the order asked for.
 
     Parameters
     ----------
     paths : sequence of path
         Window files.
     utterances : sequence of str
-        Ids. Of each file its footer is read, and the row groups that hold them.
+        Ids. Of each file its footer is read, and the names in the row groups that may hold them.
 
     Raises
     ------
     RnnpipeError
         If an utterance is in none of the files, or one of these is not a window file.
     """
-    wanted = sorted(utterances)
-    found: dict[str, Series] = {}
-    for path in paths:
-        file, about = _open(path)
+    wanted = sorted(set(utterances))
+    found: dict[str, tuple[str, Path, tuple[int, ...]]] = {}
+    for path in map(Path, paths):
+        file, _ = _open(path)
         with file:
-            # One thread: several settings load side by side.
-            rows = file.read_row_groups(_groups_with(wanted, file.metadata), use_threads=False)
-        found |= {series.utterance: series for series in _assemble(rows, about["order"])}
+            groups: dict[str, list[int]] = {}
+            for i in _groups_with(wanted, file.metadata):
+                names = file.read_row_group(i, columns=["utterance"], use_threads=False)
+                for name in names["utterance"].unique().to_pylist():
+                    groups.setdefault(name, []).append(i)
+        found |= {name: (name, path, tuple(lies_in)) for name, lies_in in groups.items()}
     missing = [utterance for utterance in utterances if utterance not in found]
     if missing:
         files = ", ".join(str(path) for path in paths)
         raise RnnpipeError(f"{files}: no windows of {', '.join(missing)}; extract them again.")
-    return [found[utterance] for utterance in utterances]
+    return StoredSeries([found[utterance] for utterance in utterances])
 
 
 def _open(path: str | Path) -> tuple[pq.ParquetFile, dict]:
@@ -324,25 +376,3 @@ def _groups_with(wanted: Sequence[str], metadata: pq.FileMetaData) -> list[int]:
         if first < len(wanted) and wanted[first] <= names.max:
             groups.append(i)
     return groups
-
-
-def _assemble(rows: pa.Table, order: int) -> Iterator[Series]:
-    """Join the windows of each utterance; they follow each other in a file."""
-    names = np.asarray(rows["utterance"].to_pylist())
-    if not names.size:
-        return
-    num_valid = rows["num_valid"].to_numpy()
-
-    def matrix(column: str) -> np.ndarray:
-        values = rows[column].combine_chunks().flatten().to_numpy()
-        return values.reshape(len(rows), -1)
-
-    context, samples, phones = matrix("context"), matrix("samples"), matrix("phones")
-    first = np.flatnonzero(np.r_[True, names[1:] != names[:-1]])
-    for begin, end in zip(first, [*first[1:], len(rows)], strict=True):
-        size = int(num_valid[begin:end].sum())
-        yield Series(
-            str(names[begin]),
-            np.concatenate([context[begin], samples[begin:end].ravel()[:size]]).reshape(-1),
-            phones[begin:end].ravel()[:size].copy(),
-        )

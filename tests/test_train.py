@@ -24,7 +24,6 @@ from rnnpipe.train import (
     clip,
     decay,
     load_snapshots,
-    make_batches,
     make_optimizer,
     noisy_weights,
     one_pass,
@@ -495,19 +494,17 @@ def numbered(order):
         )
         for u, size in enumerate(SIZES)
     ]
-    signals = [torch.from_numpy(one.standardised(0, 1)) for one in made]
-    phones = [torch.from_numpy(one.phones.astype(np.int32)) for one in made]
-    return made, signals, phones
+    return made
 
 
 @pytest.mark.parametrize("carry_state", [True, False])
 @pytest.mark.parametrize("steps", [1, 11, 90, 300])
 def test_streams_read_utterances_from_end_to_end(steps, carry_state):
     order, num_streams = 5, 4
-    made, signals, phones = numbered(order)
+    made = numbered(order)
     recipe = Recipe(updates=1, streams=num_streams, steps=steps, carry_state=carry_state)
     torch.manual_seed(0)
-    batches = streams(signals, phones, recipe, torch.device("cpu"))
+    batches = streams(recipe, made, SIZES, 0, 1, torch.device("cpu"))
     before = [None] * num_streams
     read, begun = set(), set()
     for _ in range(60 + 2000 // steps):
@@ -542,10 +539,10 @@ def test_streams_read_utterances_from_end_to_end(steps, carry_state):
 
 
 def test_streams_start_at_different_places():
-    _, signals, phones = numbered(5)
+    made = numbered(5)
     recipe = Recipe(updates=1, streams=200, steps=3)
     torch.manual_seed(0)
-    first = next(streams(signals, phones, recipe, torch.device("cpu"))).signal[:, 0].numpy()
+    first = next(streams(recipe, made, SIZES, 0, 1, torch.device("cpu"))).signal[:, 0].numpy()
     shares = np.bincount(first.astype(int) // 1000, minlength=5)[1:] / 200
     assert shares == pytest.approx(np.array(SIZES) / sum(SIZES), abs=0.12)
     assert len(set(first)) > 100
@@ -558,9 +555,7 @@ def test_a_carried_state_makes_chunks_one_long_pass():
     wanted = numpy_network("lstm", weights_of(network), signal.astype(float), one.phones)
     recipe = Recipe(updates=1, streams=3, steps=11)
     torch.manual_seed(0)
-    batches = streams(
-        [torch.from_numpy(signal)], [torch.from_numpy(one.phones)], recipe, torch.device("cpu")
-    )
+    batches = streams(recipe, [one], [83], MEAN, STD, torch.device("cpu"))
     # Where each stream is; None until it starts at the beginning: the state of the first start,
     # anywhere in the utterance, knows nothing of what was before.
     state, positions = network.initial_state(3), [None] * 3
@@ -594,7 +589,7 @@ def test_a_training_carries_the_state_from_update_to_update(carry_state):
     torch.manual_seed(4)
     network = Network(ORDER, NUM_CODES, HIDDEN, recipe.cell)
     network.initialise(recipe.init, recipe.init_scale)
-    batches = make_batches(recipe, utterances, MEAN, STD, torch.device("cpu"))
+    batches = streams(recipe, utterances, [83, 41], MEAN, STD, torch.device("cpu"))
     state = network.initial_state(3)
     for _ in range(20):
         batch = next(batches)
@@ -607,9 +602,9 @@ def test_a_training_carries_the_state_from_update_to_update(carry_state):
 
 
 def test_whole_utterances_come_once_an_epoch_and_never_mixed():
-    made, signals, phones = numbered(5)
+    made = numbered(5)
     torch.manual_seed(0)
-    batches = whole_utterances(signals, phones, torch.device("cpu"))
+    batches = whole_utterances(made, 0, 1, torch.device("cpu"))
     orders = []
     for _ in range(6):
         orders.append([])

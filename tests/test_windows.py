@@ -1,6 +1,7 @@
 """Windows in Parquet: what is written is what is read back, and a failure leaves nothing."""
 
 import json
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,14 @@ import pytest
 from rnnpipe.corpus.phones import PHONES, Segment, encode
 from rnnpipe.corpus.timit import Utterance
 from rnnpipe.errors import RnnpipeError
-from rnnpipe.windows import Series, extract, gather_utterances, load_series, read_about, statistics
+from rnnpipe.windows import (
+    ExactSums,
+    Series,
+    extract,
+    gather_utterances,
+    load_series,
+    read_about,
+)
 
 ORDER, LENGTH = 7, 10
 
@@ -119,7 +127,21 @@ def test_one_utterance_is_read_without_reading_the_rest(tmp_path):
     (back,) = load_series([path], [corpus[50].utterance])
     read = bytes_read() - before
     assert back.samples.size == 200 + 16 * 3200
-    assert back.samples.nbytes / 2 < read < path.stat().st_size / 20
+    assert back.samples.nbytes / 2 < read < path.stat().st_size / 10
+
+
+def test_a_corpus_is_read_as_it_is_asked_for_and_not_kept(tmp_path):
+    corpus = [made_up(f"TRAIN/DR1/FABC{i % 10}/SX{i}", 200 + 3200) for i in range(300)]
+    corpus.sort(key=lambda one: one.utterance)
+    write(tmp_path, corpus, 200, 3200)
+    path = tmp_path / "TRAIN.parquet"
+    series = load_series([path], [one.utterance for one in corpus])
+    first = weakref.ref(series[0].samples)
+    assert series[0].samples is first(), "the last ones read stay"
+    for one, back in zip(corpus, series, strict=True):
+        np.testing.assert_array_equal(back.samples, one.samples)
+    del one, back
+    assert first() is None
 
 
 def test_utterances_come_in_the_order_asked_for(extracted):
@@ -244,15 +266,24 @@ def test_the_table_of_utterances(extracted):
 
 def test_statistics_do_not_cancel():
     # Deviation 0.5 about 30000 over 10^8 samples: in float64 sums of squares it would drown.
-    half = 50_000_000
-    total = half * 30_000 + half * 30_001
-    squares = half * 30_000**2 + half * 30_001**2
-    assert statistics(2 * half, total, squares) == (30_000.5, 0.5)
+    sums = ExactSums()
+    part = np.tile(np.array([30_000, 30_001], np.int16), 500_000)
+    for _ in range(100):
+        sums.add(part)
+    assert sums.statistics() == (30_000.5, 0.5)
+
+
+def test_statistics_of_the_loudest_samples_do_not_overflow():
+    sums = ExactSums()
+    sums.add(np.tile(np.array([-32_768, 32_767], np.int16), 4_000_000))
+    assert sums.statistics() == (-0.5, 32_767.5)
 
 
 def test_statistics_of_constant_and_empty_signals():
-    assert statistics(0, 0, 0) == (0.0, 0.0)
-    assert statistics(3, 21, 147) == (7.0, 0.0)
+    sums = ExactSums()
+    assert sums.statistics() == (0.0, 0.0)
+    sums.add(np.full(3, 7, np.int16))
+    assert sums.statistics() == (7.0, 0.0)
 
 
 # --- failures -----------------------------------------------------------------------------------
