@@ -24,7 +24,8 @@ FAST = {
     "cache": True,
 }
 BLOCK = 64  # steps of a single stream whose windows go through W together
-COLUMNS = 512  # steps x streams whose weight gradients are taken together
+COLUMNS = 544  # steps x streams whose weight gradients are taken together; no power of two,
+# whose multiples all fall on the same lines of a cache
 
 
 def _exp(x):
@@ -138,40 +139,38 @@ def forward(cell, signal, phones, W_t, V, M, M_t, d, b, h0, c0, gates, h, c):
     The phone's share of the pre-activations changes but a few times a second: it is kept, with the
     bias, as an offset a stream.
     """
-    T, G, B = gates.shape
-    order = W_t.shape[1]
+    (T, G, B), order = gates.shape, W_t.shape[1]
     offset, r = np.empty((G, B), h.dtype), np.zeros((G, B), h.dtype)
     windows, projected = np.zeros((BLOCK, order), h.dtype), np.empty((BLOCK, G), h.dtype)
     W, samples = np.ascontiguousarray(W_t.T), signal.ravel()
-    before, c_before = h0, c0
+    # The same memory, a flat row a step.
+    flat_gates, flat_h, flat_c = (
+        gates.reshape(T, -1),
+        h.reshape(T, -1),
+        c.reshape(T, c.shape[1] * B),
+    )
+    flat_offset, flat_r, flat_d = offset.ravel(), r.ravel(), d.ravel()
+    before, c_before = h0.ravel(), c0.ravel()
     for t in range(T):
         if B > 1:
             # Laid out by time, the windows of all streams are a slice of the signal.
             np.dot(W_t, signal[t : t + order], gates[t])
-            np.dot(M_t, before, r)
+            np.dot(M_t, h[t - 1] if t else h0, r)
         else:
             if t % BLOCK == 0:
                 for i in range(min(BLOCK, T - t)):
                     windows[i] = samples[t + i : t + i + order]
                 np.dot(windows, W, projected)
-            gates[t].ravel()[:] = projected[t % BLOCK]
-            r[:] = 0
-            _add_product(before.ravel(), M, r.ravel())
+            for j in range(G):
+                flat_gates[t, j] = projected[t % BLOCK, j]
+                flat_r[j] = 0
+            _add_product(before, M, flat_r)
         for stream in range(B):
             if t == 0 or phones[t, stream] != phones[t - 1, stream]:
                 offset[:, stream] = V[phones[t, stream]] + b
-        advance(
-            cell,
-            gates[t].ravel(),
-            offset.ravel(),
-            r.ravel(),
-            d.ravel(),
-            before.ravel(),
-            h[t].ravel(),
-            c_before.ravel(),
-            c[t].ravel(),
-        )
-        before, c_before = h[t], c[t]
+        h_t, c_t = flat_h[t], flat_c[t]
+        advance(cell, flat_gates[t], flat_offset, flat_r, flat_d, before, h_t, c_before, c_t)
+        before, c_before = h_t, c_t
 
 
 @njit(**FAST)
@@ -236,36 +235,45 @@ def backward(cell, signal, phones, M, M_t, h0, c0, gates, h, c, dh, dW_t, dV, dM
     da, dr = np.empty((G, B), h.dtype), np.empty((G, B), h.dtype)
     if cell != GRU:
         dr = da
-    carried, through_M = np.zeros((H, B), h.dtype), np.zeros((H, B), h.dtype)
-    dc, doffset = np.zeros((H, B), h.dtype), np.zeros((G, B), h.dtype)
-    samples = signal.ravel()
+    through_M, doffset = np.zeros((H, B), h.dtype), np.zeros((G, B), h.dtype)
+    # The same memory, a flat row a step.
+    flat_gates, flat_h, flat_c = (
+        gates.reshape(T, -1),
+        h.reshape(T, -1),
+        c.reshape(T, c.shape[1] * B),
+    )
+    flat_dh, flat_da, flat_dr = dh.reshape(T, -1), da.ravel(), dr.ravel()
+    flat_doffset = doffset.ravel()
+    total, samples = through_M.ravel(), signal.ravel()
+    carried, dc = np.zeros(H * B, h.dtype), np.zeros(H * B, h.dtype)
     for t in range(T - 1, -1, -1):
-        before = h[t - 1] if t else h0
-        c_before = c[t - 1] if t else c0
-        through_M += dh[t]
-        if cell == GRU:
-            through_M += carried
+        before = flat_h[t - 1] if t else h0.ravel()
+        c_before = flat_c[t - 1] if t else c0.ravel()
+        for j in range(H * B):
+            total[j] += flat_dh[t, j] + carried[j]
         _retreat(
             cell,
-            gates[t].ravel(),
-            before.ravel(),
-            h[t].ravel(),
-            c_before.ravel(),
-            c[t].ravel(),
-            through_M.ravel(),
-            carried.ravel(),
-            dc.ravel(),
-            da.ravel(),
-            dr.ravel(),
+            flat_gates[t],
+            before,
+            flat_h[t],
+            c_before,
+            flat_c[t],
+            total,
+            carried,
+            dc,
+            flat_da,
+            flat_dr,
         )
         if B > 1:
             np.dot(M, dr, through_M)
         else:
-            through_M[:] = 0
-            _add_product(dr.ravel(), M_t, through_M.ravel())
+            for j in range(H):
+                total[j] = 0
+            _add_product(flat_dr, M_t, total)
 
         # An offset's gradient is summed up for as long as the phone stays the same.
-        doffset += da
+        for j in range(G * B):
+            flat_doffset[j] += flat_da[j]
         for s in range(B):
             if t == 0 or phones[t - 1, s] != phones[t, s]:
                 dV[phones[t, s]] += doffset[:, s]
@@ -273,7 +281,7 @@ def backward(cell, signal, phones, M, M_t, h0, c0, gates, h, c, dh, dW_t, dV, dM
 
         i = t % steps
         _paste(da, all_da, i * B)
-        _paste(before, all_before, i * B)
+        _paste(h[t - 1] if t else h0, all_before, i * B)
         if cell == GRU:
             _paste(dr, all_dr, i * B)
             dd += dr[2 * H :].sum(1)
