@@ -88,9 +88,9 @@ has_gpu = shutil.which("nvidia-smi") is not None
 GPUS_TO_TRAIN = int(device == "cuda" or (device == "auto" and has_gpu))
 
 
-def threads_to_train(recipe):
-    """Two for a closed loop, one for the others; no result depends on it."""
-    return 2 if config["recipes"][recipe].get("backpropagation") == "closed_loop" else 1
+def is_closed_loop(recipe):
+    """Whether a recipe trains on two threads of the CPU, always; no result depends on how many."""
+    return config["recipes"][recipe].get("backpropagation") == "closed_loop"
 
 
 # What the report prints of the configuration: all but the recipes that are not used.

@@ -16,11 +16,11 @@ rule train:
         "results/benchmarks/train/{recipe}-h{hidden}-s{seed}.tsv"
     # The recurrence does not split, and several settings run side by side; but the streams of a
     # closed loop run in groups of their own.
-    threads: lambda wildcards: threads_to_train(wildcards.recipe)
+    threads: lambda wildcards: 2 if is_closed_loop(wildcards.recipe) else 1
     resources:
         mem_mb=2000,
         runtime=240,
-        gpu=GPUS_TO_TRAIN,
+        gpu=lambda wildcards: 0 if is_closed_loop(wildcards.recipe) else GPUS_TO_TRAIN,
     params:
         recipe=lambda wildcards: config["recipes"][wildcards.recipe],
         device=config["train"]["device"],
