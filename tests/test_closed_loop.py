@@ -293,7 +293,7 @@ def test_a_training_that_goes_mad_is_a_divergence():
     assert np.isfinite(flat(found.network)).all()
 
 
-def test_the_closed_loop_holds_a_free_run_that_teacher_forcing_does_not():
+def test_the_closed_loop_holds_every_free_run_and_teacher_forcing_does_not():
     rng = np.random.default_rng(0)
     samples = np.convolve(rng.normal(0, 900, 411), np.hanning(12), "valid").astype(np.int16)
     one = Series("TRAIN/DR1/FABC0/SX1", samples, (1 + np.arange(380) // 95).astype(np.uint8))
@@ -302,15 +302,15 @@ def test_the_closed_loop_holds_a_free_run_that_teacher_forcing_does_not():
     options = {"updates": 500, "learning_rate": 3e-3, "optimizer": "soap", "clip": "norm"}
     options |= {"schedule": "cosine", "final_learning_rate": 0.01, "init": "orthogonal"}
     options |= {"streams": 16, "steps": 50, "warm_up": 100, "input_noise": 0.01}
-    found = {}
-    for how in ("truncated", "closed_loop"):
+    found = {"truncated": [], "closed_loop": []}
+    for how, errors in found.items():
         recipe = Recipe(backpropagation=how, **options)
-        network = train(recipe, [one], hidden_size=48, seed=0, mean=mean, std=std).network
-        free = free_run(network, signal[:20], one.phones).samples
-        found[how] = nmse(signal[20:], free)
-    assert found["closed_loop"] < 0.02
-    # How far apart they end is a matter of rounding: 9 and more than 10 times were seen.
-    assert found["closed_loop"] < found["truncated"] / 3
+        for seed in range(3):
+            network = train(recipe, [one], hidden_size=48, seed=seed, mean=mean, std=std).network
+            errors.append(nmse(signal[20:], free_run(network, signal[:20], one.phones).samples))
+    # With teacher forcing one run or the other holds by luck, even that of a processor's rounding.
+    assert max(found["closed_loop"]) < 0.02
+    assert max(found["truncated"]) > 0.1
 
 
 @pytest.mark.skipif(
