@@ -52,9 +52,10 @@ import resource, sys, time
 from pathlib import Path
 import pyarrow.parquet as pq
 import torch
+from rnnpipe.batches import streams
 from rnnpipe.model import Network
 from rnnpipe.recipes import Recipe
-from rnnpipe.train import clip, make_optimizer, one_pass, streams
+from rnnpipe.train import clip, make_optimizer, one_pass
 from rnnpipe.windows import load_series
 torch.set_num_threads(1)
 files = sorted(Path(sys.argv[1]).glob("*.parquet"))

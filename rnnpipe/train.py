@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from rnnpipe.batches import Batch, as_tensors, streams, whole_utterances
 from rnnpipe.closed_loop import closed_loop_passes
 from rnnpipe.corpus.phones import NUM_CODES
 from rnnpipe.errors import RnnpipeError
@@ -75,26 +75,6 @@ class TrainedRun:
     snapshots: dict[int, dict[str, Tensor]]
     samples: int
     wall_seconds: float
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One update's worth of speech, B streams of at most T samples to predict.
-
-    Parameters
-    ----------
-    signal : float32 Tensor, shape (B, order + T)
-    phones : int Tensor, shape (B, T)
-    valid : float32 Tensor, shape (B, T)
-        1 for a sample of the utterance, 0 for padding beyond its end.
-    fresh : bool Tensor, shape (B,)
-        Streams that start anew here, from state 0.
-    """
-
-    signal: Tensor
-    phones: Tensor
-    valid: Tensor
-    fresh: Tensor
 
 
 def choose_device(name: str) -> torch.device:
@@ -391,64 +371,3 @@ def updates_per_epoch(recipe: Recipe, sizes: Sequence[int]) -> float:
     if recipe.backpropagation == "whole_utterance":
         return len(sizes)
     return sum(sizes) / (recipe.streams * recipe.steps)
-
-
-def as_tensors(
-    series: Sequence[Series], mean: float, std: float
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Standardised samples, shape (order + T,), and phones, shape (T,), of each utterance."""
-    signals = [torch.from_numpy(one.standardised(mean, std)) for one in series]
-    return signals, [torch.from_numpy(one.phones.astype(np.int32)) for one in series]
-
-
-def whole_utterances(
-    series: Sequence[Series], mean: float, std: float, device: torch.device
-) -> Iterator[Batch]:
-    """Yield one utterance a batch, in a new order each epoch."""
-    while True:
-        for i in torch.randperm(len(series)).tolist():
-            ([signal], [phones]) = as_tensors([series[i]], mean, std)
-            valid, fresh = torch.ones(1, phones.numel()), torch.tensor([True])
-            parts = (signal[None], phones[None], valid, fresh)
-            yield Batch(*(part.to(device) for part in parts))
-
-
-def streams(
-    recipe: Recipe,
-    series: Sequence[Series],
-    sizes: Sequence[int],
-    mean: float,
-    std: float,
-    device: torch.device,
-) -> Iterator[Batch]:
-    """Yield chunks of streams that read utterances from end to end, side by side.
-
-    A stream starts at a random place of a random utterance, moves on by `recipe.steps` samples a
-    batch, and where its utterance ends goes on at the beginning of another. Only the utterances
-    that streams are in have to be in memory.
-    """
-    order, B, T = series[0].order, recipe.streams, recipe.steps
-    sizes = torch.tensor(sizes)
-    utterance = torch.multinomial(sizes.double(), B, replacement=True)
-    position = (torch.rand(B) * sizes[utterance]).long()
-    fresh = torch.ones(B, dtype=torch.bool)
-    read = [series[i] for i in utterance.tolist()]
-    step = torch.arange(T)
-    while True:
-        # Beyond an utterance's end is silence.
-        samples, phones = np.full((B, order + T), mean), np.zeros((B, T), np.int32)
-        for i, (one, begin) in enumerate(zip(read, position.tolist(), strict=True)):
-            chunk, labels = one.samples[begin : begin + order + T], one.phones[begin : begin + T]
-            samples[i, : chunk.size], phones[i, : labels.size] = chunk, labels
-        signal = torch.from_numpy(((samples - mean) / std).astype(np.float32))
-        valid = (position[:, None] + step < sizes[utterance][:, None]).float()
-        parts = (signal, torch.from_numpy(phones), valid, fresh)
-        yield Batch(*(part.to(device) for part in parts))
-        position = position + T
-        ended = position >= sizes[utterance]
-        another = torch.randint(len(sizes), (B,))
-        utterance = torch.where(ended, another, utterance)
-        position = torch.where(ended, 0, position)
-        for i in torch.nonzero(ended)[:, 0].tolist():
-            read[i] = series[utterance[i]]
-        fresh = ended if recipe.carry_state else torch.ones_like(ended)

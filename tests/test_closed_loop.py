@@ -12,6 +12,7 @@ from test_train import MEAN, ORDER, STD, flat, gradient_of, run, shipped
 from test_windows import series
 
 from rnnpipe import closed_loop
+from rnnpipe.batches import as_tensors
 from rnnpipe.closed_loop import (
     POWER_FLOOR,
     Streams,
@@ -28,7 +29,7 @@ from rnnpipe.errors import RnnpipeError
 from rnnpipe.metrics import nmse
 from rnnpipe.recipes import Recipe
 from rnnpipe.reconstruct import free_run
-from rnnpipe.train import as_tensors, train
+from rnnpipe.train import train
 from rnnpipe.windows import Series
 
 RECIPE = Recipe(

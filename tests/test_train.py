@@ -13,13 +13,13 @@ import yaml
 from test_model import drawn, numpy_network, sigmoid, weights_of
 from test_windows import series
 
+from rnnpipe.batches import Batch, streams, whole_utterances
 from rnnpipe.corpus.phones import NUM_CODES
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.model import Network
 from rnnpipe.recipes import Recipe
 from rnnpipe.train import (
     RISE,
-    Batch,
     choose_device,
     clip,
     decay,
@@ -28,9 +28,7 @@ from rnnpipe.train import (
     noisy_weights,
     one_pass,
     save_run,
-    streams,
     train,
-    whole_utterances,
 )
 from rnnpipe.windows import Series
 
