@@ -1,8 +1,8 @@
 """Why the error goes up: a verdict on each setting, and the answer for the whole experiment.
 
 Everything here is told from measured numbers, by rules that stand in the docstrings. What is
-measured, and how, stands in `rnnpipe.dynamics`; when an error has risen, in `rnnpipe.train`. Neither
-is needed here: tables, figures and reports start without torch, which takes seconds to import.
+measured, and how, stands in `rnnpipe.dynamics`; when an error has risen, in `rnnpipe.train`.
+Neither is needed here: tables, figures and reports start without torch, which takes seconds.
 """
 
 import math
