@@ -57,11 +57,13 @@ def network(hidden_size: int) -> Network:
     return made
 
 
-def training(hidden_size: int, streams: int, steps: int) -> tuple[Callable, Callable]:
+def training(
+    hidden_size: int, streams: int, steps: int, device: str = "cpu"
+) -> tuple[Callable, Callable]:
     """One update's gradient: forward, loss and backward; ours and the peer's."""
-    signal, phones, inputs = speech(streams, steps)
+    signal, phones, inputs = (part.to(device) for part in speech(streams, steps))
     target = signal[:, ORDER:]
-    mine, peer = network(hidden_size), Peer(hidden_size)
+    mine, peer = network(hidden_size).to(device), Peer(hidden_size).to(device)
 
     def ours() -> None:
         mine.zero_grad()
@@ -100,6 +102,8 @@ def free_running(hidden_size: int, steps: int) -> tuple[Callable, Callable]:
 def seconds(work: Callable[[], None]) -> float:
     started = time.perf_counter()
     work()
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
     return time.perf_counter() - started
 
 

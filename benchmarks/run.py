@@ -8,9 +8,12 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import torch
+
 HERE = Path(__file__).parent
 SECTIONS = {
     "Training and reconstruction": ["kernels.py", "--figure", str(HERE.parent / "docs/speed.png")],
+    **({"On a GPU": ["gpu.py"]} if torch.cuda.is_available() else {}),
     "Extraction": ["extraction.py"],
     "How windows are packed": ["packing.py"],
 }
@@ -34,8 +37,8 @@ def main() -> None:
     )
     parts = [
         "# Measured",
-        "Written by `make bench`, which measures both sides of a ratio in the same run. Nothing "
-        f"here was measured on a GPU. {made}",
+        "Written by `make bench`, which measures both sides of a ratio in the same run. "
+        f"{'' if 'On a GPU' in SECTIONS else 'Nothing here was measured on a GPU. '}{made}",
     ]
     for title, (script, *arguments) in SECTIONS.items():
         print(f"## {title}", flush=True)

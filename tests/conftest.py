@@ -1,7 +1,12 @@
 """What every test module shares."""
 
-import pytest
-import torch
+import os
+
+# Triton's kernels run in its interpreter, on the CPU; read when triton is first imported.
+os.environ["TRITON_INTERPRET"] = "1"
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
