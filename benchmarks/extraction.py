@@ -56,12 +56,12 @@ from rnnpipe.batches import streams
 from rnnpipe.model import Network
 from rnnpipe.recipes import Recipe
 from rnnpipe.train import clip, make_optimizer, one_pass
-from rnnpipe.windows import load_series
+from rnnpipe.windows import load_series, sizes_of
 torch.set_num_threads(1)
 files = sorted(Path(sys.argv[1]).glob("*.parquet"))
 tables = [pq.read_table(file.with_suffix(".table"), columns=["utterance"]) for file in files]
 series = load_series(files, [name for t in tables for name in t["utterance"].to_pylist()])
-sizes = [one.phones.size for one in series]
+sizes = sizes_of(series)
 recipe, network = Recipe(updates=1, clip="norm"), Network(200, 62, 100, "tanh")
 network.initialise("fan_in", 1.0)
 optimizer = make_optimizer(recipe, network)

@@ -70,23 +70,32 @@ def streams(
     utterance = torch.multinomial(sizes.double(), B, replacement=True)
     position = (torch.rand(B) * sizes[utterance]).long()
     fresh = torch.ones(B, dtype=torch.bool)
-    read = [series[i] for i in utterance.tolist()]
-    step = torch.arange(T)
+    # A row a stream: the utterance that it is in, and beyond its end the silence of a chunk.
+    longest = int(sizes.max()) + T
+    samples = torch.zeros(B, order + longest)
+    phones = torch.zeros(B, longest, dtype=torch.int32)
+
+    def read(stream: int) -> None:
+        one = series[utterance[stream]]
+        size = one.phones.size
+        samples[stream, : order + size] = torch.from_numpy(one.standardised(mean, std))
+        samples[stream, order + size : order + size + T] = 0
+        phones[stream, :size] = torch.from_numpy(one.phones)
+        phones[stream, size : size + T] = 0
+
+    for stream in range(B):
+        read(stream)
+    step = torch.arange(order + T)
     while True:
-        # Beyond an utterance's end is silence.
-        samples, phones = np.full((B, order + T), mean), np.zeros((B, T), np.int32)
-        for i, (one, begin) in enumerate(zip(read, position.tolist(), strict=True)):
-            chunk, labels = one.samples[begin : begin + order + T], one.phones[begin : begin + T]
-            samples[i, : chunk.size], phones[i, : labels.size] = chunk, labels
-        signal = torch.from_numpy(((samples - mean) / std).astype(np.float32))
-        valid = (position[:, None] + step < sizes[utterance][:, None]).float()
-        parts = (signal, torch.from_numpy(phones), valid, fresh)
+        at = position[:, None] + step
+        valid = (at[:, :T] < sizes[utterance][:, None]).float()
+        parts = (samples.gather(1, at), phones.gather(1, at[:, :T]), valid, fresh)
         yield Batch(*(part.to(device) for part in parts))
         position = position + T
         ended = position >= sizes[utterance]
         another = torch.randint(len(sizes), (B,))
         utterance = torch.where(ended, another, utterance)
         position = torch.where(ended, 0, position)
-        for i in torch.nonzero(ended)[:, 0].tolist():
-            read[i] = series[utterance[i]]
+        for stream in torch.nonzero(ended)[:, 0].tolist():
+            read(stream)
         fresh = ended if recipe.carry_state else torch.ones_like(ended)

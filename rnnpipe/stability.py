@@ -1,7 +1,8 @@
 """Why the error goes up: a verdict on each setting, and the answer for the whole experiment.
 
 Everything here is told from measured numbers, by rules that stand in the docstrings. What is
-measured, and how, stands in `rnnpipe.dynamics`; when an error has risen, in `rnnpipe.train`.
+measured, and how, stands in `rnnpipe.dynamics`; when an error has risen, in `rnnpipe.train`. Neither
+is needed here: tables, figures and reports start without torch, which takes seconds to import.
 """
 
 import math
@@ -10,8 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-
-from rnnpipe.dynamics import BLOCKS
 
 STABLE = "stable"
 STEP = "step too large for the curvature"
@@ -77,8 +76,9 @@ def judge(dynamics: pd.DataFrame, lowest_at: int | None) -> tuple[str, str]:
 
 def sharpest_block(row: Mapping[str, Any]) -> tuple[str, float]:
     """Name the block of weights with the largest share of the leading eigenvector, in per cent."""
-    name = max(BLOCKS, key=lambda block: row[f"share_{block}"])
-    return name, 100 * float(row[f"share_{name}"])
+    shares = {name: share for name, share in row.items() if name.startswith("share_")}
+    name = max(shares, key=shares.get)
+    return name.removeprefix("share_"), 100 * float(shares[name])
 
 
 @dataclass(frozen=True)

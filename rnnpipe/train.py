@@ -23,7 +23,7 @@ from rnnpipe.model import Network
 from rnnpipe.progress import progress
 from rnnpipe.recipes import Recipe
 from rnnpipe.soap import Soap
-from rnnpipe.windows import Series
+from rnnpipe.windows import Series, sizes_of
 
 # A training error beyond this, in standardised units, where silence has 1, will not come back:
 # the run is called diverged. The largest error of a sane start is far below it (a note's network
@@ -127,7 +127,7 @@ def train(
     TrainedRun
         A divergence is a result, not an error: see `TrainedRun.diverged_at`.
     """
-    sizes = [one.phones.size for one in series]
+    sizes = sizes_of(series)
     per_epoch = sum(sizes)
     if recipe.backpropagation == "closed_loop":
         device = "cpu"  # the loop over a network's own samples is compiled for that alone

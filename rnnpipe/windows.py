@@ -7,6 +7,7 @@ sees slide by one sample; they are views, made on load, and never stored.
 
 import json
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -296,10 +297,14 @@ class StoredSeries(Sequence[Series]):
     ----------
     places : sequence of tuple
         Of each utterance its id, its window file, and the row groups that hold it.
+    sizes : sequence of int
+        How many samples of each are to be predicted.
     """
 
-    def __init__(self, places: Sequence[tuple[str, Path, tuple[int, ...]]]) -> None:
-        self._places = places
+    def __init__(
+        self, places: Sequence[tuple[str, Path, tuple[int, ...]]], sizes: Sequence[int]
+    ) -> None:
+        self._places, self.sizes = places, sizes
         self._open = lru_cache(KEPT)(_open)
         self._read = lru_cache(KEPT)(self._read)
 
@@ -325,6 +330,13 @@ class StoredSeries(Sequence[Series]):
         return Series(utterance, samples, values("phones")[:size].copy())
 
 
+def sizes_of(series: Sequence[Series]) -> list[int]:
+    """How many samples of each utterance are to be predicted; reads none that lies in a file."""
+    if isinstance(series, StoredSeries):
+        return list(series.sizes)
+    return [one.phones.size for one in series]
+
+
 def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> StoredSeries:
     """Find utterances in window files, to be read back in the order asked for.
 
@@ -333,7 +345,8 @@ def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> Store
     paths : sequence of path
         Window files.
     utterances : sequence of str
-        Ids. Of each file its footer is read, and the names in the row groups that may hold them.
+        Ids. Of each file its footer is read, and names and lengths in the row groups that may hold
+        them.
 
     Raises
     ------
@@ -342,20 +355,24 @@ def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> Store
     """
     wanted = sorted(set(utterances))
     found: dict[str, tuple[str, Path, tuple[int, ...]]] = {}
+    sizes: Counter[str] = Counter()
     for path in map(Path, paths):
         file, _ = _open(path)
         with file:
-            groups: dict[str, list[int]] = {}
+            groups: dict[str, dict[int, None]] = {}
             for i in _groups_with(wanted, file.metadata):
-                names = file.read_row_group(i, columns=["utterance"], use_threads=False)
-                for name in names["utterance"].unique().to_pylist():
-                    groups.setdefault(name, []).append(i)
+                rows = file.read_row_group(i, ["utterance", "num_valid"], use_threads=False)
+                for name, size in zip(*(column.to_pylist() for column in rows), strict=True):
+                    groups.setdefault(name, {})[i] = None
+                    sizes[name] += size
         found |= {name: (name, path, tuple(lies_in)) for name, lies_in in groups.items()}
     missing = [utterance for utterance in utterances if utterance not in found]
     if missing:
         files = ", ".join(str(path) for path in paths)
         raise RnnpipeError(f"{files}: no windows of {', '.join(missing)}; extract them again.")
-    return StoredSeries([found[utterance] for utterance in utterances])
+    return StoredSeries(
+        [found[utterance] for utterance in utterances], [sizes[name] for name in utterances]
+    )
 
 
 def _open(path: str | Path) -> tuple[pq.ParquetFile, dict]:
