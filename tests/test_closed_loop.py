@@ -27,6 +27,7 @@ from rnnpipe.corpus.phones import encode
 from rnnpipe.corpus.timit import find_utterances, read_utterance
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.metrics import nmse
+from rnnpipe.model import Network
 from rnnpipe.recipes import Recipe
 from rnnpipe.reconstruct import free_run
 from rnnpipe.train import train
@@ -275,6 +276,28 @@ def test_equal_seeds_give_equal_bytes_on_any_number_of_threads(monkeypatch):
     assert not np.array_equal(one, other)
     assert found[0].history.equals(found[1].history)
     assert found[0].history["update"].tolist() == list(range(1, 9))
+
+
+def test_the_free_run_is_tried_on_the_way_and_the_best_network_kept(monkeypatch):
+    one = series(260, ORDER)
+    signal = one.standardised(MEAN, STD)
+
+    def tried(network) -> float:
+        return nmse(signal[ORDER:], free_run(network, signal[:ORDER], one.phones).samples)
+
+    monkeypatch.setattr("rnnpipe.train.FREE_RUNS", 5)
+    # Steps that are too large: the last network is hardly ever the best.
+    recipe = replace(RECIPE, learning_rate=0.1, updates=20)
+    kept = []
+    for seed in range(5):
+        found = run(recipe, [one], seed=seed)
+        errors = found.history.set_index("update")["free_nmse"].dropna()
+        assert errors.index.tolist() == [4, 8, 12, 16, 20]
+        end = Network(ORDER, found.network.num_phones, found.network.hidden_size, "tanh")
+        end.load_state_dict(found.snapshots[21])
+        assert tried(found.network) == pytest.approx(min(errors.min(), tried(end)))
+        kept.append(tried(found.network) < tried(end))
+    assert any(kept)
 
 
 def test_contradictions_are_refused():
