@@ -147,10 +147,10 @@ def train(
         network.initialise(recipe.init, recipe.init_scale)
         network.to(device)
         optimizer = make_optimizer(recipe, network)
-        passes = make_passes(network, recipe, series, sizes, torch.device(device))
         num_updates = recipe.updates
         if num_updates is None:
             num_updates = max(1, round(recipe.epochs * updates_per_epoch(recipe, sizes)))
+        passes = make_passes(network, recipe, num_updates, series, sizes, torch.device(device))
 
         # Loading or compiling the loops is no part of the speed of training.
         warm_up = network(
@@ -285,6 +285,7 @@ def load_snapshots(path: str | Path) -> dict[int, dict[str, Tensor]]:
 def make_passes(
     network: Network,
     recipe: Recipe,
+    num_updates: int,
     series: Sequence[Series],
     sizes: Sequence[int],
     device: torch.device,
@@ -296,7 +297,7 @@ def make_passes(
     """
     if recipe.backpropagation == "closed_loop":
         speech = as_tensors(series, network.mean, network.std)
-        yield from closed_loop_passes(network, recipe, *speech)
+        yield from closed_loop_passes(network, recipe, num_updates, *speech)
         return
     if recipe.backpropagation == "whole_utterance":
         batches = whole_utterances(series, network.mean, network.std, device)
