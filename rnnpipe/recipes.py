@@ -45,11 +45,12 @@ class Recipe:
     carry_state : bool
         Of truncated back-propagation: whether a chunk starts from the state that the last one
         ended in, rather than from 0.
-    warm_up : int
-        Of the closed loop: updates with true samples before the network's own are fed back.
-    mixing : int
-        Of the closed loop: updates after the warm-up in which the share of the prediction in a
-        sample fed back, the rest being the true one, rises from nothing to all.
+    warm_up : float
+        Of the closed loop: share of the training that is on true samples, before the network's own
+        are fed back.
+    mixing : float
+        Of the closed loop: share of the training after that in which what is fed back is still
+        mixed with the true sample, ever less of it.
     error_bound : float
         Of the closed loop: squared errors count up to here, in standardised units, so that a
         stream that has lost its utterance does not drown the others.
@@ -88,8 +89,8 @@ class Recipe:
     streams: int = 32
     steps: int = 100
     carry_state: bool = True
-    warm_up: int = 300
-    mixing: int = 0
+    warm_up: float = 0.05
+    mixing: float = 0.75
     error_bound: float = 25.0
     reset_error: float = 0.5
     clip: Literal["none", "norm", "value"] = "none"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
@@ -19,9 +20,11 @@ from rnnpipe.closed_loop import closed_loop_passes
 from rnnpipe.corpus.phones import NUM_CODES
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
+from rnnpipe.metrics import nmse
 from rnnpipe.model import Network
 from rnnpipe.progress import progress
 from rnnpipe.recipes import Recipe
+from rnnpipe.reconstruct import free_run
 from rnnpipe.soap import Soap
 from rnnpipe.windows import Series, sizes_of
 
@@ -36,6 +39,9 @@ DIVERGED_MSE = 1000.0
 SNAPSHOTS = (0.0, 0.1, 0.5, 1.0)
 RISE = 2.0
 
+# How often in a training on its own samples the free run is tried, evenly over the updates.
+FREE_RUNS = 50
+
 BIASES = ("b", "c", "d")
 
 
@@ -46,10 +52,14 @@ class TrainedRun:
     Parameters
     ----------
     network : Network
-        Trained; after a divergence as it was at the last update that was still sane.
+        Trained; after a divergence as it was at the last update that was still sane. Of a training
+        on its own samples, the one whose free run was the best of those tried: a place that the
+        run can only just pass costs all that follows, and it may be lost again by the next update.
+        The free run is what is trained, on these very utterances; nothing is held out.
     history : DataFrame
         A row an update: update (from 1), epoch, mse (before the step, in standardised units),
-        gradient_norm (before clipping), clipped, learning_rate.
+        gradient_norm (before clipping), clipped, learning_rate, and free_nmse, the free-running
+        NMSE where it was tried (before the step), else nan.
     diverged_at : int or None
         Update at which the error left all bounds.
     final_mse : float
@@ -137,10 +147,10 @@ def train(
         network.initialise(recipe.init, recipe.init_scale)
         network.to(device)
         optimizer = make_optimizer(recipe, network)
-        passes = make_passes(network, recipe, series, sizes, torch.device(device))
         num_updates = recipe.updates
         if num_updates is None:
             num_updates = max(1, round(recipe.epochs * updates_per_epoch(recipe, sizes)))
+        passes = make_passes(network, recipe, num_updates, series, sizes, torch.device(device))
 
         # Loading or compiling the loops is no part of the speed of training.
         warm_up = network(
@@ -155,6 +165,8 @@ def train(
         marks, snapshots = {1 + round(share * num_updates) for share in SNAPSHOTS}, {}
         pass_length, errors = math.ceil(updates_per_epoch(recipe, sizes)), []
         lowest, lowest_at, risen_at, at_lowest = math.inf, 1, None, sane
+        tried_every = max(1, num_updates // FREE_RUNS)
+        lowest_free, best = math.inf, None
         started = time.perf_counter()
         for update in progress(range(1, num_updates + 1), "training"):
             learning_rate = recipe.learning_rate_at((update - 1) / max(1, num_updates - 1))
@@ -163,11 +175,17 @@ def train(
             error, samples = next(passes)
             gradient_norm, clipped = clip(network, recipe)
             seen += samples
-            rows.append((update, seen / per_epoch, error, gradient_norm, clipped, learning_rate))
+            free = math.nan
+            if recipe.backpropagation == "closed_loop" and update % tried_every == 0:
+                free = free_running_nmse(network, series)
+            row = (update, seen / per_epoch, error, gradient_norm, clipped, learning_rate, free)
+            rows.append(row)
             if not (error <= DIVERGED_MSE and math.isfinite(gradient_norm)):
                 diverged_at = update
                 break
             sane = snapshot(network)
+            if free < lowest_free:
+                lowest_free, best = free, sane
             if update in marks:
                 snapshots[update] = sane
             errors.append(error)
@@ -193,7 +211,9 @@ def train(
             snapshots[lowest_at] = at_lowest
     else:
         snapshots[num_updates + 1] = snapshot(network)
-    columns = ["update", "epoch", "mse", "gradient_norm", "clipped", "learning_rate"]
+        if best is not None and lowest_free < free_running_nmse(network, series):
+            network.load_state_dict(best)
+    columns = ["update", "epoch", "mse", "gradient_norm", "clipped", "learning_rate", "free_nmse"]
     history = pd.DataFrame(rows, columns=columns)
     return TrainedRun(
         network.cpu(),
@@ -265,6 +285,7 @@ def load_snapshots(path: str | Path) -> dict[int, dict[str, Tensor]]:
 def make_passes(
     network: Network,
     recipe: Recipe,
+    num_updates: int,
     series: Sequence[Series],
     sizes: Sequence[int],
     device: torch.device,
@@ -276,7 +297,7 @@ def make_passes(
     """
     if recipe.backpropagation == "closed_loop":
         speech = as_tensors(series, network.mean, network.std)
-        yield from closed_loop_passes(network, recipe, *speech)
+        yield from closed_loop_passes(network, recipe, num_updates, *speech)
         return
     if recipe.backpropagation == "whole_utterance":
         batches = whole_utterances(series, network.mean, network.std, device)
@@ -307,6 +328,16 @@ def one_pass(
         loss = (batch.valid * (predictions - target) ** 2).sum() / batch.valid.sum()
         loss.backward()
     return loss, state
+
+
+def free_running_nmse(network: Network, series: Sequence[Series]) -> float:
+    """NMSE of the free runs of utterances, all samples to predict taken together."""
+    targets, runs = [], []
+    for one in series:
+        signal = one.standardised(network.mean, network.std)
+        targets.append(signal[one.order :])
+        runs.append(free_run(network, signal[: one.order], one.phones).samples)
+    return nmse(np.concatenate(targets), np.concatenate(runs))
 
 
 def make_optimizer(recipe: Recipe, network: Network) -> torch.optim.Optimizer:

@@ -15,6 +15,7 @@ from rnnpipe import closed_loop
 from rnnpipe.batches import as_tensors
 from rnnpipe.closed_loop import (
     POWER_FLOOR,
+    TRUE_SHARE,
     Streams,
     arrange,
     beginnings,
@@ -27,13 +28,14 @@ from rnnpipe.corpus.phones import encode
 from rnnpipe.corpus.timit import find_utterances, read_utterance
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.metrics import nmse
+from rnnpipe.model import Network
 from rnnpipe.recipes import Recipe
 from rnnpipe.reconstruct import free_run
 from rnnpipe.train import train
 from rnnpipe.windows import Series
 
 RECIPE = Recipe(
-    backpropagation="closed_loop", optimizer="soap", streams=5, steps=11, updates=8, warm_up=2
+    backpropagation="closed_loop", optimizer="soap", streams=5, steps=11, updates=8, warm_up=0.25
 )
 
 
@@ -58,11 +60,15 @@ def at_places(speech, network, places):
 # --- where the streams are ----------------------------------------------------------------------
 
 
-def test_the_share_of_the_predictions_rises_from_none_to_all():
-    at_once = replace(RECIPE, warm_up=3)
-    assert [feedback_share(at_once, update) for update in range(6)] == [0, 0, 0, 1, 1, 1]
-    slowly = replace(RECIPE, warm_up=1, mixing=3)
-    assert [feedback_share(slowly, update) for update in range(6)] == [0, 0.25, 0.5, 0.75, 1, 1]
+def test_the_share_of_the_true_samples_falls_by_the_same_factor_until_there_is_none():
+    at_once = replace(RECIPE, warm_up=0.5, mixing=0.0)
+    assert [feedback_share(at_once, p) for p in (0.0, 0.49, 0.5, 1.0)] == [0, 0, 1, 1]
+    slowly = replace(RECIPE, warm_up=0.2, mixing=0.6)
+    assert feedback_share(slowly, 0.19) == 0
+    true = 1 - np.array([feedback_share(slowly, p) for p in np.linspace(0.2, 0.799, 7)])
+    np.testing.assert_allclose(true[1:] / true[:-1], true[1] / true[0], rtol=1e-9)
+    np.testing.assert_allclose(true[[0, -1]], TRUE_SHARE, rtol=0.01)
+    assert [feedback_share(slowly, p) for p in (0.81, 1.0)] == [1, 1]
 
 
 def test_utterances_lie_in_a_row_with_room_between():
@@ -125,7 +131,7 @@ def test_a_lost_stream_is_put_back_and_one_at_the_end_begins_anew(monkeypatch):
 
     monkeypatch.setattr(closed_loop, "one_pass", watched)
     recipe = replace(RECIPE, reset_error=3.0)
-    passes = closed_loop_passes(drawn("tanh", scale=0.3), recipe, signals, phones)
+    passes = closed_loop_passes(drawn("tanh", scale=0.3), recipe, 60, signals, phones)
     for _ in range(60):
         next(passes)
     counts = {"on": 0, "lost": 0, "lost to the beginning": 0, "ended": 0}
@@ -277,6 +283,28 @@ def test_equal_seeds_give_equal_bytes_on_any_number_of_threads(monkeypatch):
     assert found[0].history["update"].tolist() == list(range(1, 9))
 
 
+def test_the_free_run_is_tried_on_the_way_and_the_best_network_kept(monkeypatch):
+    one = series(260, ORDER)
+    signal = one.standardised(MEAN, STD)
+
+    def tried(network) -> float:
+        return nmse(signal[ORDER:], free_run(network, signal[:ORDER], one.phones).samples)
+
+    monkeypatch.setattr("rnnpipe.train.FREE_RUNS", 5)
+    # Steps that are too large: the last network is hardly ever the best.
+    recipe = replace(RECIPE, learning_rate=0.1, updates=20)
+    kept = []
+    for seed in range(5):
+        found = run(recipe, [one], seed=seed)
+        errors = found.history.set_index("update")["free_nmse"].dropna()
+        assert errors.index.tolist() == [4, 8, 12, 16, 20]
+        end = Network(ORDER, found.network.num_phones, found.network.hidden_size, "tanh")
+        end.load_state_dict(found.snapshots[21])
+        assert tried(found.network) == pytest.approx(min(errors.min(), tried(end)))
+        kept.append(tried(found.network) < tried(end))
+    assert any(kept)
+
+
 def test_contradictions_are_refused():
     for wrong, message in (
         ({"cell": "gru"}, "The closed loop knows the cell tanh alone, not gru."),
@@ -302,7 +330,7 @@ def test_the_closed_loop_holds_every_free_run_and_teacher_forcing_does_not():
     signal = one.standardised(mean, std)
     options = {"updates": 500, "learning_rate": 3e-3, "optimizer": "soap", "clip": "norm"}
     options |= {"schedule": "cosine", "final_learning_rate": 0.01, "init": "orthogonal"}
-    options |= {"streams": 16, "steps": 50, "warm_up": 100, "input_noise": 0.01}
+    options |= {"streams": 16, "steps": 50, "warm_up": 0.2, "input_noise": 0.01}
     found = {"truncated": [], "closed_loop": []}
     for how, errors in found.items():
         recipe = Recipe(backpropagation=how, **options)
@@ -326,7 +354,7 @@ def test_one_vowel_of_the_note_s_utterance_is_reconstructed_to_the_ear():
     vowel = utterance.samples[start:end]
     one = Series(utterance.utterance, vowel, codes[start + order : end])
     mean, std = vowel.mean(), vowel.std()
-    recipe = shipped("closed_loop", updates=1000, warm_up=100, streams=24, steps=100)
+    recipe = shipped("closed_loop", epochs=None, updates=1000, streams=24, steps=100)
     found = train(recipe, [one], hidden_size=100, seed=0, mean=mean, std=std)
     signal = one.standardised(mean, std)
     free = free_run(found.network, signal[:order], one.phones).samples

@@ -194,9 +194,11 @@ def test_the_columns_of_the_history():
         "gradient_norm",
         "clipped",
         "learning_rate",
+        "free_nmse",
     ]
     assert history["update"].tolist() == [1, 2, 3, 4, 5, 6]
     assert history["clipped"].dtype == bool
+    assert history["free_nmse"].isna().all()
 
 
 def test_an_epoch_of_whole_utterances_is_an_update_for_each():
