@@ -30,6 +30,7 @@ TINY = {
     "windows": {"order": 16, "length": 320, "inventory": 61},
     "experiment": {
         "utterances": [UTTERANCE],
+        "held_out": [],
         "recipes": ["note", "clipped"],
         "hidden_sizes": [3, 5],
         "seeds": [0],
@@ -37,7 +38,7 @@ TINY = {
     },
     "train": {"device": "cpu"},
     "dynamics": {"samples": 500},
-    "reconstruct": {"limit": 20},
+    "reconstruct": {"limit": 20, "sample": "none"},
     "report": {"title": "Tiny", "zoom_ms": 40, "utterances": 1},
     "recipes": {
         "note": {
@@ -124,7 +125,7 @@ ALL_SETTINGS = {(recipe, hidden, "0") for recipe in ("note", "clipped") for hidd
 SHARDS = {(f"TRAIN-DR{region}",) for region in (1, 2, 4, 5, 6, 8)}
 SHARDS |= {("TEST-DR3",), ("TEST-DR7",)}
 EXTRACTION = {"extract": SHARDS, "utterances": {()}}
-SELECTION = {"experiment": {()}, "baselines": {()}}
+SELECTION = {"experiment": {()}, "held_out": {()}, "baselines": {()}}
 GATHERING = {"tables": {()}, "plot_curves": {()}, "plot_stability": {()}, "report": {()}}
 
 
