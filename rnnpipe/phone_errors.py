@@ -1,6 +1,6 @@
 """Where in an utterance a reconstruction fails: its error phone by phone, in order of time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +63,7 @@ def gather_phone_errors(
     folders: Sequence[str | Path],
     utterances: Mapping[str, Iterable[Mapping]],
     order: int,
+    held_out: Collection[str] = (),
 ) -> pd.DataFrame:
     """Measure the reconstructions of all settings phone by phone, from their audio.
 
@@ -73,16 +74,19 @@ def gather_phone_errors(
     folders : sequence of path
         Where the audio of each is; see `reconstruct.reconstruct_utterances`.
     utterances : mapping of str to phones
-        The phones of each utterance that was reconstructed, by its id.
+        The phones of each utterance that was reconstructed, by its id, in samples of its recording.
     order : int
         Samples given.
+    held_out : collection of str
+        Utterances that no training saw.
 
     Returns
     -------
     DataFrame
-        recipe, hidden_size, seed, utterance, reconstruction, and the columns of `phone_errors`.
+        recipe, hidden_size, seed, utterance, reconstruction, the columns of `phone_errors`, and
+        set (train or held_out).
     """
-    rows = []
+    rows, sets = [], {True: "held_out", False: "train"}
     for (recipe, hidden_size, seed), folder in zip(settings, folders, strict=True):
         for utterance, phones in utterances.items():
             name = Path(folder, utterance.replace("/", "-"))
@@ -91,5 +95,7 @@ def gather_phone_errors(
                 prediction, _ = soundfile.read(f"{name}.{kind}.wav", dtype="int16")
                 about = {"recipe": recipe, "hidden_size": hidden_size, "seed": seed}
                 about |= {"utterance": utterance, "reconstruction": kind}
-                rows += [about | row for row in phone_errors(target, prediction, phones, order)]
+                last = {"set": sets[utterance in held_out]}
+                measured = phone_errors(target, prediction, phones, order)
+                rows += [about | row | last for row in measured]
     return pd.DataFrame(rows)

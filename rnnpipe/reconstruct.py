@@ -1,5 +1,7 @@
 """Reconstructing an utterance with a trained network, teacher forced and free running."""
 
+import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,12 +55,18 @@ def teacher_forced(network: Network, signal: np.ndarray, phones: np.ndarray) -> 
     float32 array, shape (T,)
         Predictions of signal[order:].
     """
-    predictions, _ = _run(network, signal, phones, feed_back=False, limit=np.inf)
+    noise = np.zeros(phones.size, np.float32)
+    predictions, _ = _run(network, signal, phones, noise, feed_back=False, limit=np.inf)
     return predictions
 
 
 def free_run(
-    network: Network, context: np.ndarray, phones: np.ndarray, *, limit: float = 20.0
+    network: Network,
+    context: np.ndarray,
+    phones: np.ndarray,
+    *,
+    limit: float = 20.0,
+    noise: np.ndarray | None = None,
 ) -> FreeRun:
     """Reconstruct an utterance from the network's own predictions.
 
@@ -72,14 +80,44 @@ def free_run(
         Phone of each sample to predict.
     limit : float
         A prediction beyond this many standard deviations ends the run.
+    noise : float32 array, shape (T,), optional
+        Added to the predictions as they are made, and fed back with them; see `sampling_noise`.
 
     Returns
     -------
     FreeRun
     """
+    if noise is None:
+        noise = np.zeros(phones.size, np.float32)
     signal = np.concatenate([context, np.zeros(phones.size, np.float32)])
-    samples, end = _run(network, signal, phones, feed_back=True, limit=limit)
+    samples, end = _run(network, signal, phones, noise, feed_back=True, limit=limit)
     return FreeRun(samples, None if end == phones.size else end)
+
+
+def sampling_std(sample: str | float, final_training_mse: float) -> float:
+    """Standard deviation of the noise that makes a free run a sample of what the network expects.
+
+    Parameters
+    ----------
+    sample : {"none", "training"} or float
+        "training": that of the network's own error, the root of its final training MSE, as the
+        author of the 2014 note sampled; 0 where training diverged, which leaves none. A number is
+        taken as it is, in standardised units.
+    final_training_mse : float
+        In standardised units; nan after a divergence.
+    """
+    if sample == "none" or (sample == "training" and math.isnan(final_training_mse)):
+        return 0.0
+    return math.sqrt(final_training_mse) if sample == "training" else float(sample)
+
+
+def sampling_noise(utterance: str, size: int, std: float, seed: int) -> np.ndarray:
+    """Draw the Gaussian noise of one free run, float32, shape (size,).
+
+    It hangs on the seed and on the utterance's id, and on no other utterance.
+    """
+    generator = np.random.default_rng([seed, zlib.crc32(utterance.encode())])
+    return np.float32(std) * generator.standard_normal(size, np.float32)
 
 
 def free_run_exponent(
@@ -111,7 +149,13 @@ def free_run_exponent(
 
 
 def reconstruct_utterances(
-    network: Network, series: Sequence[Series], folder: str | Path, *, limit: float
+    network: Network,
+    series: Sequence[Series],
+    folder: str | Path,
+    *,
+    limit: float,
+    noise_std: float = 0.0,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Reconstruct utterances both ways, write them and the originals as WAV, and measure them.
 
@@ -120,19 +164,23 @@ def reconstruct_utterances(
     network : Network
         On the CPU.
     series : sequence of Series
-        The utterances.
+        The utterances, or phones of them.
     folder : path
         Gets {utterance}.{original,teacher_forced,free_running}.wav, with "-" for the "/" of the
         id. All three have the length of the utterance: a reconstruction begins with the first
         `order` samples of the original, which it was given.
     limit : float
         See `free_run`; in the audio, teacher-forced predictions are cut to it.
+    noise_std : float
+        See `sampling_std`.
+    seed : int
+        Of that noise.
 
     Returns
     -------
     DataFrame
         Two rows an utterance: utterance, reconstruction, the measures of `metrics.measure`,
-        stopped_at, the sample of the utterance at which a free run was cut off, and exponent, see
+        stopped_at, the sample of the recording at which a free run was cut off, and exponent, see
         `free_run_exponent`.
     """
     rows = []
@@ -140,7 +188,8 @@ def reconstruct_utterances(
         signal = one.standardised(network.mean, network.std)
         context, target = signal[: one.order], signal[one.order :]
         forced = teacher_forced(network, signal, one.phones)
-        free = free_run(network, context, one.phones, limit=limit)
+        noise = sampling_noise(one.utterance, target.size, noise_std, seed)
+        free = free_run(network, context, one.phones, limit=limit, noise=noise)
         sounds = {
             "original": target,
             "teacher_forced": np.clip(forced, -limit, limit),
@@ -162,7 +211,13 @@ def reconstruct_utterances(
 
 
 def _run(
-    network: Network, signal: np.ndarray, phones: np.ndarray, *, feed_back: bool, limit: float
+    network: Network,
+    signal: np.ndarray,
+    phones: np.ndarray,
+    noise: np.ndarray,
+    *,
+    feed_back: bool,
+    limit: float,
 ) -> tuple[np.ndarray, int]:
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
     return reconstruct(
@@ -173,6 +228,7 @@ def _run(
         CELLS.index(network.cell),
         feed_back,
         limit,
+        noise,
     )
 
 

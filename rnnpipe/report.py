@@ -20,6 +20,7 @@ from rnnpipe import figures
 from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
+from rnnpipe.items import counted
 from rnnpipe.stability import NOTE_MSE, Start, answer, signed, subject
 from rnnpipe.tables import LEVEL, compared
 
@@ -51,6 +52,7 @@ def write_report(
     config: Mapping,
     versions: Mapping[str, str],
     corpus: Mapping,
+    remarks: Sequence[str] = (),
 ) -> None:
     """Write the report page.
 
@@ -85,6 +87,8 @@ def write_report(
     corpus : mapping
         name, root (None where built in), synthetic (bool), utterances (int), rejected (int, how
         many were left out), hours (float).
+    remarks : sequence of str
+        From `rnnpipe.remarks`.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def write_report(
     for row in rows:
         groups.setdefault(row["setting"][0], []).append(row)
 
-    utterances = mse["utterance"].nunique()
+    trained = mse.loc[mse["set"] == "train", "utterance"].unique()
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -132,7 +136,9 @@ def write_report(
         },
         corpus=corpus,
         duration=_duration(corpus["hours"]),
-        num_utterances=utterances,
+        num_utterances=len(trained),
+        subject=counted(trained),
+        remarks=remarks,
         answers=[_answer(kind, best[kind], baselines, rows) for kind in figures.RECONSTRUCTIONS],
         diverged=[row for row in rows if row["diverged"]],
         cut_off=[row for row in rows if row["cut_off"]],
@@ -140,7 +146,7 @@ def write_report(
         groups=groups,
         baselines=baselines,
         columns=_columns(standings),
-        by_utterance=_by_utterance(mse) if utterances > 1 else [],
+        by_utterance=_by_utterance(mse) if mse["utterance"].nunique() > 1 else [],
         utterance_rows=UTTERANCE_ROWS,
         size_figure=_data_uri(size_figure, "image/svg+xml"),
         curve_figure=_data_uri(curve_figure, "image/svg+xml"),
@@ -278,10 +284,13 @@ def _columns(standings: Sequence[dict]) -> dict[str, list[str]]:
 
 def _by_utterance(mse: pd.DataFrame) -> list[dict]:
     """Rows of the folded table: one a setting (or baseline) and utterance."""
-    keys = ["recipe", "hidden_size", "seed", "utterance"]
+    keys = ["recipe", "hidden_size", "seed", "utterance", "set"]
     table = []
-    for (recipe, hidden, seed, utterance), group in mse.groupby(keys, dropna=False, sort=False):
-        row = {"utterance": utterance, "hidden": _whole(hidden), "seed": _whole(seed)}
+    for (recipe, hidden, seed, utterance, set_), group in mse.groupby(
+        keys, dropna=False, sort=False
+    ):
+        name = utterance if set_ == "train" else f"{utterance} (held out)"
+        row = {"utterance": name, "hidden": _whole(hidden), "seed": _whole(seed)}
         row["recipe"] = recipe.removeprefix("baseline:")
         row["baseline"] = recipe.startswith("baseline:")
         row["diverged"] = (group["status"] == "diverged").any()

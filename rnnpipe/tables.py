@@ -1,8 +1,9 @@
 """The two tables that gather an experiment: tables/mse.csv and tables/settings.csv."""
 
+import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ MSE_COLUMNS = [
     "diverged_at",
     "stopped_at",
     "exponent",
+    "set",
 ]
 SETTING_COLUMNS = [
     "recipe",
@@ -55,13 +57,17 @@ LEVEL = 0.01
 CLOSE = 0.1
 
 
-def baseline_rows(series: Sequence[Series], mean: float, std: float, limit: float) -> pd.DataFrame:
+def baseline_rows(
+    series: Sequence[Series], held_out: Sequence[Series], mean: float, std: float, limit: float
+) -> pd.DataFrame:
     """Measure silence, persistence and the linear predictor on utterances.
 
     Parameters
     ----------
     series : sequence of Series
-        The utterances; the linear predictor is fitted to all of them.
+        The training utterances; the linear predictor is fitted to all of them.
+    held_out : sequence of Series
+        Others, which are measured alone.
     mean, std : float
         What standardises them.
     limit : float
@@ -75,7 +81,7 @@ def baseline_rows(series: Sequence[Series], mean: float, std: float, limit: floa
     order = series[0].order
     weights = baselines.fit_linear((one.standardised(mean, std) for one in series), order)
     rows = []
-    for one in series:
+    for one in itertools.chain(series, held_out):
         signal = one.standardised(mean, std)
         predictions = {
             "silence": baselines.silence(signal, order),
@@ -96,6 +102,7 @@ def gather(
     reconstructions: Sequence[pd.DataFrame],
     dynamics: Sequence[pd.DataFrame],
     baseline: pd.DataFrame,
+    held_out: Collection[str] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Join what the settings left behind.
 
@@ -109,6 +116,8 @@ def gather(
         The dynamics.parquet of each setting, in the same order.
     baseline : DataFrame
         From `baseline_rows`.
+    held_out : collection of str
+        Utterances that no training saw.
 
     Returns
     -------
@@ -122,6 +131,7 @@ def gather(
         about = {key: run[key] for key in ("recipe", "hidden_size", "seed", "status")}
         parts.append(rows.assign(**about, diverged_at=run["diverged_at"]))
     mse = pd.concat(parts, ignore_index=True).reindex(columns=MSE_COLUMNS)
+    mse["set"] = set_of(mse["utterance"], held_out)
     whole = ["hidden_size", "seed", "diverged_at", "stopped_at"]
     mse[whole] = mse[whole].astype("Int64")
 
@@ -137,19 +147,33 @@ def gather(
         judge(measured, run["lowest_at"])[1] for run, measured in zip(runs, dynamics, strict=True)
     ]
     settings["outcome"] = [
-        outcome(run, rows, baseline) for run, rows in zip(runs, reconstructions, strict=True)
+        outcome(run, rows, baseline, held_out)
+        for run, rows in zip(runs, reconstructions, strict=True)
     ]
     return mse, settings.reindex(columns=SETTING_COLUMNS)
 
 
-def outcome(run: Mapping[str, Any], rows: pd.DataFrame, baseline: pd.DataFrame) -> str:
+def set_of(utterances: pd.Series, held_out: Collection[str]) -> pd.Series:
+    """Say of each utterance whether it was trained on: "train" or "held_out"."""
+    return utterances.isin(list(held_out)).map({True: "held_out", False: "train"})
+
+
+def outcome(
+    run: Mapping[str, Any],
+    rows: pd.DataFrame,
+    baseline: pd.DataFrame,
+    held_out: Collection[str] = (),
+) -> str:
     """Say in a sentence what became of a setting, from its numbers alone.
 
     Both reconstructions are held against the baselines of their kind, by NMSE averaged over the
-    utterances; see `compared`. A free run within `CLOSE` of the original is said to be.
+    training utterances; see `compared`. A free run within `CLOSE` of the original is said to be.
+    The NMSE of what was held out is said beside.
     """
     if run["status"] == "diverged":
         return f"Training diverged at update {run['diverged_at']}."
+    unheard = rows[rows["utterance"].isin(list(held_out))]
+    rows, baseline = (one[~one["utterance"].isin(list(held_out))] for one in (rows, baseline))
     said = {}
     for kind in RECONSTRUCTIONS:
         nmse = _mean_nmse(rows, kind)
@@ -160,9 +184,11 @@ def outcome(run: Mapping[str, Any], rows: pd.DataFrame, baseline: pd.DataFrame) 
         said[kind] = compared(nmse, marks)["against"]
         if kind == "free_running" and nmse < CLOSE:
             said[kind] += ", and close to the original"
-    return "Teacher forced it is {teacher_forced}; free running it is {free_running}.".format(
-        **said
-    )
+    sentence = "Teacher forced it is {teacher_forced}; free running it is {free_running}."
+    if not unheard.empty:
+        forced, free = (_mean_nmse(unheard, kind) for kind in RECONSTRUCTIONS)
+        sentence += f" Of what was held out, its NMSE is {forced:.3g} and {free:.3g}."
+    return sentence.format(**said)
 
 
 def compared(nmse: float, baselines: Mapping[str, float]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from rnnpipe.corpus.phones import INVENTORIES, NONE, Segment, encode, fold
 from rnnpipe.corpus.timit import Utterance
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
+from rnnpipe.items import place
 
 # About four utterances: one is read without reading much else. Larger groups pack little better.
 ROWS_PER_GROUP = 64
@@ -74,12 +75,12 @@ PACKING = {
 
 @dataclass(frozen=True)
 class Series:
-    """One utterance as the networks see it.
+    """One utterance, or one phone of it, as the networks see it.
 
     Parameters
     ----------
     utterance : str
-        Its id.
+        Its id; see `rnnpipe.items`.
     samples : int16 array, shape (order + T,)
         All its samples; the first `order` are given, the rest are to be predicted.
     phones : uint8 array, shape (T,)
@@ -289,22 +290,27 @@ def read_about(path: str | Path) -> dict:
 
 
 class StoredSeries(Sequence[Series]):
-    """Utterances in window files, each read when it is asked for.
+    """Utterances, or phones of them, in window files, each read when it is asked for.
 
     The last few stay in memory, so that a corpus may be larger than that. Made by `load_series`.
 
     Parameters
     ----------
+    items : sequence of str
+        Ids; see `rnnpipe.items`.
     places : sequence of tuple
-        Of each utterance its id, its window file, and the row groups that hold it.
+        Of the utterance of each its id, its window file, and the row groups that hold it.
     sizes : sequence of int
         How many samples of each are to be predicted.
     """
 
     def __init__(
-        self, places: Sequence[tuple[str, Path, tuple[int, ...]]], sizes: Sequence[int]
+        self,
+        items: Sequence[str],
+        places: Sequence[tuple[str, Path, tuple[int, ...]]],
+        sizes: Sequence[int],
     ) -> None:
-        self._places, self.sizes = places, sizes
+        self._items, self._places, self.sizes = items, places, sizes
         self._open = lru_cache(KEPT)(_open)
         self._read = lru_cache(KEPT)(self._read)
 
@@ -312,7 +318,13 @@ class StoredSeries(Sequence[Series]):
         return len(self._places)
 
     def __getitem__(self, index: int) -> Series:
-        return self._read(*self._places[index])
+        item, whole = self._items[index], self._read(*self._places[index])
+        lies_in = place(item)
+        if lies_in.start is None:
+            return whole
+        first = lies_in.first_given(whole.order)
+        phones = whole.phones[first : lies_in.end - whole.order]
+        return Series(item, whole.samples[first : lies_in.end], phones)
 
     def _read(self, utterance: str, path: Path, groups: tuple[int, ...]) -> Series:
         """Join the windows of an utterance; they follow each other in its row groups."""
@@ -338,26 +350,27 @@ def sizes_of(series: Sequence[Series]) -> list[int]:
 
 
 def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> StoredSeries:
-    """Find utterances in window files, to be read back in the order asked for.
+    """Find utterances, or phones of them, in window files, to be read in the order asked for.
 
     Parameters
     ----------
     paths : sequence of path
         Window files.
     utterances : sequence of str
-        Ids. Of each file its footer is read, and names and lengths in the row groups that may hold
-        them.
+        Ids; see `rnnpipe.items`. Of each file its footer is read, and names and lengths in the row
+        groups that may hold them.
 
     Raises
     ------
     RnnpipeError
         If an utterance is in none of the files, or one of these is not a window file.
     """
-    wanted = sorted(set(utterances))
+    places = [place(item) for item in utterances]
+    wanted = sorted({one.utterance for one in places})
     found: dict[str, tuple[str, Path, tuple[int, ...]]] = {}
     sizes: Counter[str] = Counter()
     for path in map(Path, paths):
-        file, _ = _open(path)
+        file, about = _open(path)
         with file:
             groups: dict[str, dict[int, None]] = {}
             for i in _groups_with(wanted, file.metadata):
@@ -366,12 +379,19 @@ def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> Store
                     groups.setdefault(name, {})[i] = None
                     sizes[name] += size
         found |= {name: (name, path, tuple(lies_in)) for name, lies_in in groups.items()}
-    missing = [utterance for utterance in utterances if utterance not in found]
+    missing = [
+        item for item, one in zip(utterances, places, strict=True) if one.utterance not in found
+    ]
     if missing:
         files = ", ".join(str(path) for path in paths)
         raise RnnpipeError(f"{files}: no windows of {', '.join(missing)}; extract them again.")
     return StoredSeries(
-        [found[utterance] for utterance in utterances], [sizes[name] for name in utterances]
+        utterances,
+        [found[one.utterance] for one in places],
+        [
+            sizes[one.utterance] if one.start is None else one.num_predicted(about["order"])
+            for one in places
+        ],
     )
 
 

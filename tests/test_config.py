@@ -108,6 +108,7 @@ windows: {inventory: 61,
   length: 3200}
 experiment:
   utterances: [TRAIN/DR8/FXWH7/SI1022]
+  held_out: []
   recipes: [note, clipped]
   hidden_sizes: [25, 50]
   seeds: [0]
@@ -115,8 +116,8 @@ experiment:
 train:
   device: auto
 dynamics: {samples: 6000}
-reconstruct:
-  limit: 20
+reconstruct: {sample: none,
+  limit: 20}
 report:
   title: "A title"
   zoom_ms: 40
@@ -143,14 +144,28 @@ order: 200 -> ordr: 200
     4: unknown key 'windows.ordr'; did you mean 'order'?
     3: the key 'windows.order' is missing.
 report: -> raport:
-    17: unknown key 'raport'; did you mean 'report'?
+    18: unknown key 'raport'; did you mean 'report'?
     1: the key 'report' is missing.
 epochs -> epoch
-    25: unknown key 'recipes.note.epoch'; did you mean 'epochs'?
+    26: unknown key 'recipes.note.epoch'; did you mean 'epochs'?
 device: auto -> device: auto\\n  qqq: 1
-    14: unknown key 'train.qqq'; known: device.
+    15: unknown key 'train.qqq'; known: device.
 order: 200 -> order: -200
     4: windows.order is -200; it must be a whole number from 1 to 1000000.
+held_out: [] -> held_out: TRAIN/DR8
+    8: experiment.held_out is 'TRAIN/DR8'; it must be a list of utterances or of globs, or [] for \
+none.
+held_out: [] -> held_out: [3]
+    8: experiment.held_out.0 is 3; it must be an utterance or a glob.
+sample: none -> sample: trainig
+    16: reconstruct.sample is 'trainig'; it must be none, training or a number from 0 to 1000000.
+sample: none -> sample: -0.1
+    16: reconstruct.sample is -0.1; it must be none, training or a number from 0 to 1000000.
+sample: none -> sample: null
+    16: reconstruct.sample is None; it must be none, training or a number from 0 to 1000000.
+sample: none -> sample: 1e-2
+    16: reconstruct.sample is '1e-2'; it must be none, training or a number from 0 to 1000000 \
+(YAML takes 1e-2 for text; write 0.01).
 length: 3200 -> length: 0
     5: windows.length is 0; it must be a whole number from 1 to 1000000.
 order: 200 -> order: 0.5
@@ -166,63 +181,63 @@ order: 200 -> order: inf
 order: 200 -> order:
     4: windows.order is None; it must be a whole number from 1 to 1000000.
 limit: 20 -> limit: .inf
-    16: reconstruct.limit is inf; it must be a number above 0 and up to 1000000.
+    17: reconstruct.limit is inf; it must be a number above 0 and up to 1000000.
 limit: 20 -> limit: 0
-    16: reconstruct.limit is 0; it must be a number above 0 and up to 1000000.
+    17: reconstruct.limit is 0; it must be a number above 0 and up to 1000000.
 rate: 0.01 -> rate: .nan
-    24: recipes.note.learning_rate is nan; it must be a number above 0 and up to 1000000.
+    25: recipes.note.learning_rate is nan; it must be a number above 0 and up to 1000000.
 rate: 0.01 -> rate: 1e-2
-    24: recipes.note.learning_rate is '1e-2'; it must be a number above 0 and up to 1000000 \
+    25: recipes.note.learning_rate is '1e-2'; it must be a number above 0 and up to 1000000 \
 (YAML takes 1e-2 for text; write 0.01).
 rate: 0.01 -> rate: 1e-6
-    24: recipes.note.learning_rate is '1e-6'; it must be a number above 0 and up to 1000000 \
+    25: recipes.note.learning_rate is '1e-6'; it must be a number above 0 and up to 1000000 \
 (YAML takes 1e-6 for text; write 1.0e-06).
 epochs: 500 -> epochs: 5e2
-    25: recipes.note.epochs is '5e2'; it must be a whole number from 1 to 1000000000 \
+    26: recipes.note.epochs is '5e2'; it must be a whole number from 1 to 1000000000 \
 (YAML takes 5e2 for text; write 500).
 cell: sigmoid -> cell: sigmod
-    23: recipes.note.cell is 'sigmod'; it must be sigmoid, tanh, relu, gru or lstm.
+    24: recipes.note.cell is 'sigmod'; it must be sigmoid, tanh, relu, gru or lstm.
 seeds: [0] -> seeds: [4294967296]
-    10: experiment.seeds.0 is 4294967296; it must be a whole number from 0 to 4294967295.
+    11: experiment.seeds.0 is 4294967296; it must be a whole number from 0 to 4294967295.
 length: 3200 -> length: 300000000
     5: windows.length is 300000000; it must be a whole number from 1 to 1000000.
 rate: 0.01 -> rate: 1.0e+38
-    24: recipes.note.learning_rate is 1e+38; it must be a number above 0 and up to 1000000.
+    25: recipes.note.learning_rate is 1e+38; it must be a number above 0 and up to 1000000.
 [25, 50] -> [25, -50]
-    9: experiment.hidden_sizes.1 is -50; it must be a whole number from 1 to 10000.
+    10: experiment.hidden_sizes.1 is -50; it must be a whole number from 1 to 10000.
 [25, 50] -> [25, 25]
-    9: experiment.hidden_sizes is [25, 25]; it must be a list of different sizes, such as [25, \
+    10: experiment.hidden_sizes is [25, 25]; it must be a list of different sizes, such as [25, \
 100].
 only: {} -> only: {cliped: {seeds: [0]}}
-    11: there is no recipe 'cliped'; did you mean 'clipped'?
+    12: there is no recipe 'cliped'; did you mean 'clipped'?
 only: {} -> only: {note: {sizes: [1]}}
-    11: unknown key 'experiment.only.note.sizes'; did you mean 'seeds'?
+    12: unknown key 'experiment.only.note.sizes'; did you mean 'seeds'?
 only: {} -> only: {note: {seeds: 1}}
-    11: experiment.only.note.seeds is 1; it must be a list of different seeds, such as [0, 1, 2].
+    12: experiment.only.note.seeds is 1; it must be a list of different seeds, such as [0, 1, 2].
 samples: 6000 -> samples: 0
-    14: dynamics.samples is 0; it must be a whole number from 1 to 1000000.
+    15: dynamics.samples is 0; it must be a whole number from 1 to 1000000.
 seeds: [0] -> seeds: 0
-    10: experiment.seeds is 0; it must be a list of different seeds, such as [0, 1, 2].
+    11: experiment.seeds is 0; it must be a list of different seeds, such as [0, 1, 2].
 device: auto -> # auto
-    12: train is None; it must be a section with the key device.
+    13: train is None; it must be a section with the key device.
 root: null -> root: 3
     2: corpus.root is 3; it must be the path of a TIMIT tree, or null for the synthetic \
 mini-TIMIT.
 [note, clipped] -> [note, cliped]
-    8: there is no recipe 'cliped'; did you mean 'clipped'?
+    9: there is no recipe 'cliped'; did you mean 'clipped'?
 [note, clipped] -> [xyz]
-    8: there is no recipe 'xyz'; known: note, clipped, gated.
+    9: there is no recipe 'xyz'; known: note, clipped, gated.
 epochs: 500 -> epochs: 500\\n    updates: 3
-    22: recipes.note: A recipe needs either epochs or updates, and not both.
+    23: recipes.note: A recipe needs either epochs or updates, and not both.
 epochs: 500 -> # 500
-    22: recipes.note: A recipe needs either epochs or updates, and not both.
+    23: recipes.note: A recipe needs either epochs or updates, and not both.
 cell: gru -> momentum: 0.9
-    30: recipes.gated: momentum belongs to the optimizer sgd; adam has its own.
+    31: recipes.gated: momentum belongs to the optimizer sgd; adam has its own.
 note: -> 2014:
-    22: the recipe's name 2014 is no text; put it in quotes.
-    8: there is no recipe 'note'; known: 2014, clipped, gated.
+    23: the recipe's name 2014 is no text; put it in quotes.
+    9: there is no recipe 'note'; known: 2014, clipped, gated.
 note: -> my note:
-    22: 'recipes.my note': a recipe's name consists of letters, digits, "_" and "-".
+    23: 'recipes.my note': a recipe's name consists of letters, digits, "_" and "-".
 """
 CASES = re.findall(r"^(\S.*) -> (.*)\n((?:    .*\n)+)", BAD, re.MULTILINE)
 
@@ -240,7 +255,7 @@ def test_the_good_configuration_of_these_tests_is_good(tmp_path):
 
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path):
-    text = GOOD.replace("200", "no").replace("auto", "gpu").replace("  limit: 20\n", "  {}\n")
+    text = GOOD.replace("200", "no").replace("auto", "gpu").replace("  limit: 20}", "  }")
     causes = [line.split(": ")[1] for line in complaints(text, folder=tmp_path)]
     assert len(causes) == len(set(causes)) >= 3
     assert "the key 'reconstruct.limit' is missing." in causes

@@ -30,9 +30,8 @@ def both(network, utterances, limit, dtype):
     wanted, stops = torch.zeros_like(found), []
     for row, (signal, phones) in zip(wanted, utterances, strict=True):
         signal, phones = torch.from_numpy(signal).to(dtype), torch.from_numpy(phones)
-        samples, end = reconstruct_plain(
-            signal, ORDER, phones, *weights, how[0], feed_back=True, limit=limit
-        )
+        how_far = {"feed_back": True, "limit": limit, "noise": torch.zeros(phones.numel())}
+        samples, end = reconstruct_plain(signal, ORDER, phones, *weights, how[0], **how_far)
         row[: phones.numel()] = samples
         stops.append(end)
     return found, ends.tolist(), wanted, stops

@@ -236,25 +236,29 @@ def test_the_activations_are_as_exact_as_they_say(dtype):
 # --- the reconstruction -------------------------------------------------------------------------
 
 
-def run(network, signal, phones, *, feed_back, limit=np.inf, dtype=np.float64, plain=False):
+def run(
+    network, signal, phones, *, feed_back, limit=np.inf, noise=0.0, dtype=np.float64, plain=False
+):
+    noise = (noise * np.random.default_rng(1).normal(size=len(phones))).astype(dtype)
     weights = {name: w.astype(dtype) for name, w in weights_of(network).items()}
     arrays = [weights[name] for name in ("W", "V", "M", "d", "b", "U", "c")]
     signal, last = signal.astype(dtype), (CELLS.index(network.cell), feed_back, limit)
     if not plain:
-        return reconstruct(signal, network.order, phones, *arrays, *last)
-    signal, phones, *arrays = map(torch.from_numpy, (signal, phones, *arrays))
-    found, end = reconstruct_plain(signal, network.order, phones, *arrays, *last)
+        return reconstruct(signal, network.order, phones, *arrays, *last, noise)
+    signal, phones, noise, *arrays = map(torch.from_numpy, (signal, phones, noise, *arrays))
+    found, end = reconstruct_plain(signal, network.order, phones, *arrays, *last, noise)
     return found.numpy(), end
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.1], ids=["no noise", "noise"])
 @pytest.mark.parametrize("limit", [np.inf, 1.0], ids=["through", "cut off"])
 @pytest.mark.parametrize("feed_back", [False, True], ids=["teacher forced", "free running"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_loop_of_the_reconstructions_is_its_plain_twin(cell, feed_back, limit):
+def test_the_loop_of_the_reconstructions_is_its_plain_twin(cell, feed_back, limit, noise):
     network = drawn(cell, order=7, hidden_size=13, scale=0.3)
     signal, phones = speech(151, 7, seed=8)
     for dtype, tolerance in ((np.float64, 1e-10), (np.float32, 1e-4)):
-        how = {"feed_back": feed_back, "limit": limit, "dtype": dtype}
+        how = {"feed_back": feed_back, "limit": limit, "noise": noise, "dtype": dtype}
         (fast, end), (slow, wanted) = (
             run(network, signal, phones, plain=plain, **how) for plain in (False, True)
         )

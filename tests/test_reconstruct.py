@@ -1,11 +1,13 @@
 """Reconstructions from end to end: samples in, WAV files and a table out."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import soundfile
 import torch
 from test_model import drawn
-from test_windows import series
+from test_windows import made_up, series
 
 from rnnpipe.kernels.recurrence import CELLS
 from rnnpipe.metrics import measure
@@ -13,10 +15,12 @@ from rnnpipe.reconstruct import (
     free_run,
     free_run_exponent,
     reconstruct_utterances,
+    sampling_noise,
+    sampling_std,
     teacher_forced,
     write_wav,
 )
-from rnnpipe.windows import Series
+from rnnpipe.windows import Series, extract, load_series
 
 KINDS = ("original", "teacher_forced", "free_running")
 
@@ -153,13 +157,16 @@ def test_the_same_network_writes_the_same_bytes(tmp_path):
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
+@pytest.mark.parametrize("noise_std", [0.0, 0.3], ids=["exact", "sampled"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_free_run_does_not_peek_at_what_it_is_to_reconstruct(tmp_path, cell):
+def test_a_free_run_does_not_peek_at_what_it_is_to_reconstruct(tmp_path, cell, noise_std):
     network, one = drawn(cell, scale=0.2), series(301, 7)
     garbage = np.random.default_rng(1).integers(-32768, 32768, 301).astype(np.int16)
     replaced = Series(one.utterance, np.concatenate([one.samples[:7], garbage]), one.phones)
     for name, given in (("true", one), ("garbage", replaced)):
-        reconstruct_utterances(network, [given], tmp_path / name, limit=20)
+        reconstruct_utterances(
+            network, [given], tmp_path / name, limit=20, noise_std=noise_std, seed=3
+        )
     true, other = (
         {path.name.split(".")[1]: path.read_bytes() for path in (tmp_path / name).iterdir()}
         for name in ("true", "garbage")
@@ -182,3 +189,49 @@ def test_the_exponent_says_whether_two_free_runs_meet_or_part(gain, grows):
     assert (rate > 0) == grows
     gru = drawn("gru")
     assert np.isnan(free_run_exponent(gru, contexts[0], one.phones, runs[0]))
+
+
+@pytest.mark.parametrize("noise_std", [0.0, 0.3], ids=["exact", "sampled"])
+def test_a_phone_is_reconstructed_from_the_samples_before_it_alone(tmp_path, noise_std):
+    utterance = made_up("TRAIN/DR1/FABC0/SX1", 300)
+    phone, given = f"{utterance.utterance}/ow-100-260", slice(93, 100)
+    garbage = np.random.default_rng(1).integers(-32768, 32768, 300).astype(np.int16)
+    garbage[given] = utterance.samples[given]
+    sounds = {}
+    for name, samples in (("true", utterance.samples), ("garbage", garbage)):
+        windows = tmp_path / name / "windows"
+        one = dataclasses.replace(utterance, samples=samples)
+        extract([one], tmp_path / name / "table", windows, order=7, length=32)
+        folder, network = tmp_path / name / "wav", drawn("tanh", scale=0.2)
+        how = {"limit": 20, "noise_std": noise_std, "seed": 3}
+        reconstruct_utterances(network, load_series([windows], [phone]), folder, **how)
+        sounds[name] = {p.name.split(".")[-2]: p.read_bytes() for p in folder.iterdir()}
+        assert (folder / "TRAIN-DR1-FABC0-SX1-ow-100-260.free_running.wav").exists()
+    assert sounds["true"]["free_running"] == sounds["garbage"]["free_running"]
+    assert sounds["true"]["original"] != sounds["garbage"]["original"]
+
+
+def test_noise_is_fed_back_with_the_prediction():
+    network, phones = exploding(), np.zeros(4, np.uint8)
+    noise = np.array([0.5, -1, 0, 0.25], np.float32)
+    run = free_run(network, np.ones(7, np.float32), phones, noise=noise)
+    assert run.samples.tolist() == [2.5, 4, 8, 16.25]
+
+
+def test_noise_has_its_deviation_and_hangs_on_seed_and_utterance_alone():
+    one = sampling_noise("TRAIN/A", 20_000, 0.3, 1)
+    assert one.dtype == np.float32 and one.std() == pytest.approx(0.3, rel=0.03)
+    assert one.tobytes() == sampling_noise("TRAIN/A", 20_000, 0.3, 1).tobytes()
+    for other in (
+        sampling_noise("TRAIN/B", 20_000, 0.3, 1),
+        sampling_noise("TRAIN/A", 20_000, 0.3, 2),
+    ):
+        assert abs(np.corrcoef(one, other)[0, 1]) < 0.05
+    assert not sampling_noise("TRAIN/A", 20, 0.0, 1).any()
+
+
+def test_the_noise_is_as_large_as_the_training_error_where_that_is_asked_for():
+    assert sampling_std("none", 0.25) == 0
+    assert sampling_std("training", 0.25) == 0.5
+    assert sampling_std("training", np.nan) == 0
+    assert sampling_std(0.1, np.nan) == 0.1

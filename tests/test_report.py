@@ -89,6 +89,7 @@ class Results:
         mse["status"] = np.where(bad_rows, "diverged", "ok")
         mse["diverged_at"] = np.where(bad_rows, 212, np.nan)
         mse["stopped_at"] = np.nan
+        mse["set"] = "train"
         last = (mse["recipe"] == recipes[-1]) & (mse["hidden_size"] == sizes[0])
         mse.loc[last & (mse["reconstruction"] == "free_running"), "stopped_at"] = 5000
         self.mse, self.settings = mse, pd.DataFrame(settings)

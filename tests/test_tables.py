@@ -85,7 +85,7 @@ def test_the_columns_and_rows_of_the_two_tables():
         mse.columns.tolist()
         == (
             "recipe hidden_size seed utterance reconstruction mse nmse snr_db horizon_ms status "
-            "diverged_at stopped_at exponent"
+            "diverged_at stopped_at exponent set"
         ).split()
     )
     assert (
@@ -153,7 +153,7 @@ def test_whole_numbers_stay_whole_in_the_files(runs, tmp_path):
     assert lines[1].startswith("baseline:silence,,,TRAIN/DR1/FABC0/SX1,teacher_forced,")
     assert lines[-1].startswith(f"{runs[-1]['recipe']},25,3,TEST/DR2/MXYZ0/SI22,free_running,")
     diverged_at = runs[-1]["diverged_at"] or ""
-    assert lines[-1].endswith(f",{runs[-1]['status']},{diverged_at},11,-50.0")
+    assert lines[-1].endswith(f",{runs[-1]['status']},{diverged_at},11,-50.0,train")
     assert f",{runs[-1]['status']},{diverged_at}," in settings.to_csv(index=False).splitlines()[-1]
 
 
@@ -233,7 +233,7 @@ def test_which_baselines_are_beaten(nmse, beats):
 
 def test_the_rows_of_the_baselines():
     both = [series(301, 7, name=UTTERANCES[0]), series(97, 7, 1, UTTERANCES[1])]
-    table = baseline_rows(both, 3.5, 800.0, limit=20)
+    table = baseline_rows(both, [], 3.5, 800.0, limit=20)
     signals = [one.standardised(3.5, 800.0) for one in both]
     weights = baselines.fit_linear(signals, 7)
     assert len(table) == 3 * 2 * 2

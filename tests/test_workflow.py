@@ -30,6 +30,7 @@ TINY = {
     "windows": {"order": 16, "length": 320, "inventory": 61},
     "experiment": {
         "utterances": [UTTERANCE],
+        "held_out": [],
         "recipes": ["note", "clipped"],
         "hidden_sizes": [3, 5],
         "seeds": [0],
@@ -37,7 +38,7 @@ TINY = {
     },
     "train": {"device": "cpu"},
     "dynamics": {"samples": 500},
-    "reconstruct": {"limit": 20},
+    "reconstruct": {"limit": 20, "sample": "none"},
     "report": {"title": "Tiny", "zoom_ms": 40, "utterances": 1},
     "recipes": {
         "note": {
@@ -124,7 +125,7 @@ ALL_SETTINGS = {(recipe, hidden, "0") for recipe in ("note", "clipped") for hidd
 SHARDS = {(f"TRAIN-DR{region}",) for region in (1, 2, 4, 5, 6, 8)}
 SHARDS |= {("TEST-DR3",), ("TEST-DR7",)}
 EXTRACTION = {"extract": SHARDS, "utterances": {()}}
-SELECTION = {"experiment": {()}, "baselines": {()}}
+SELECTION = {"experiment": {()}, "held_out": {()}, "baselines": {()}}
 GATHERING = {"tables": {()}, "plot_curves": {()}, "plot_stability": {()}, "report": {()}}
 
 
@@ -257,6 +258,19 @@ def test_another_utterance_runs_from_the_selection_on(run):
     assert jobs == downstream(ALL_SETTINGS) | SELECTION
 
 
+def test_sampling_runs_the_reconstructions_of_networks(run):
+    jobs = planned(run, changed(reconstruct={"sample": "training"}))
+    gathering = GATHERING.keys() - {"plot_stability"}
+    assert jobs.keys() == {"reconstruct", "plot_waveforms"} | gathering
+
+
+def test_other_held_out_utterances_train_nothing_again(run):
+    jobs = planned(run, changed(experiment={"held_out": ["TRAIN/DR8/FXWH7/SI1023"]}))
+    gathering = GATHERING.keys() - {"plot_stability"}
+    measuring = {"held_out", "baselines", "reconstruct", "plot_waveforms"}
+    assert jobs.keys() == measuring | gathering
+
+
 def test_the_order_runs_from_extraction_on(run):
     jobs = planned(run, changed(windows={"order": 17}))
     assert jobs == downstream(ALL_SETTINGS) | EXTRACTION | SELECTION
@@ -344,6 +358,50 @@ def test_any_path_several_utterances_and_a_divergence(finished, tmp_path):
     assert "diverged" in (tmp_path / "results/report.html").read_text()
     for path in tmp_path.glob("results/runs/wild/h3/s0/reconstructions/*.wav"):
         assert soundfile.info(path).subtype == "PCM_16"
+
+
+def test_phones_are_learnt_and_others_held_out(finished, tmp_path):
+    corpus = finished / "results/corpus/mini-timit"
+    labels = [line.split() for line in (corpus / f"{UTTERANCE}.PHN").read_text().splitlines()]
+    start, end, label = labels[3]
+    config = changed(
+        corpus={"root": str(corpus)},
+        experiment={
+            "utterances": [f"{UTTERANCE}/{label}-{start}"],
+            "held_out": ["TRAIN/DR8/FXWH7/SI1023"],
+            "recipes": ["clipped", "closed"],
+            "hidden_sizes": [3],
+        },
+        reconstruct={"sample": "training"},
+    )
+    closed = {"updates": 20, "warm_up": 0.25, "streams": 4, "steps": 10, "init": "orthogonal"}
+    config["recipes"]["closed"] = closed | {"backpropagation": "closed_loop"}
+    snakemake(tmp_path, "all", config=config)
+    phone = f"{UTTERANCE}/{label}-{start}-{end}"
+    mse = pd.read_csv(tmp_path / "results/tables/mse.csv")
+    sets = mse.groupby("utterance")["set"].unique().map(list).to_dict()
+    assert sets == {phone: ["train"], "TRAIN/DR8/FXWH7/SI1023": ["held_out"]}
+    sound, _ = soundfile.read(corpus / f"{UTTERANCE}.WAV", dtype="int16")
+    name = f"results/runs/closed/h3/s0/reconstructions/{phone.replace('/', '-')}"
+    original, _ = soundfile.read(tmp_path / f"{name}.original.wav", dtype="int16")
+    np.testing.assert_array_equal(original, sound[int(start) - 16 : int(end)])
+    phones = pd.read_csv(tmp_path / "results/tables/phones.csv")
+    learnt = phones[phones["set"] == "train"]
+    assert set(learnt["phone"]) == {label}
+    assert set(learnt["end"] - learnt["start"]) == {int(end) - int(start)}
+    settings = pd.read_csv(tmp_path / "results/tables/settings.csv")
+    assert settings["outcome"].str.contains("Of what was held out, its NMSE is").all()
+    page = (tmp_path / "results/report.html").read_text()
+    assert "on what was held out" in page and "Free runs are sampled" in page
+    status, output = snakemake(
+        tmp_path,
+        "all",
+        config=config | {"experiment": config["experiment"] | {"held_out": [UTTERANCE]}},
+        check=False,
+    )
+    assert status != 0
+    (line,) = [line for line in output.splitlines() if line.startswith("rnnpipe: ")]
+    assert f"experiment.held_out: {UTTERANCE}: also in" in line
 
 
 def test_killed_and_run_again_leaves_the_same_bytes(finished, tmp_path):

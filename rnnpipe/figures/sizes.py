@@ -25,9 +25,10 @@ from rnnpipe.figures.style import (
 def mean_over_utterances(mse: pd.DataFrame) -> pd.DataFrame:
     """Reduce tables/mse.csv to one row a setting (or baseline) and reconstruction.
 
-    MSE, NMSE and horizon are plain means over the utterances, so every utterance counts the same;
-    the SNR is that of the mean NMSE, -10 log10(NMSE), so that the two columns agree. A mean over
-    utterances of which one has no value has no value. A setting is diverged where any row is.
+    What was held out from training is left out here too. MSE, NMSE and horizon are plain means
+    over the utterances, so every utterance counts the same; the SNR is that of the mean NMSE,
+    -10 log10(NMSE), so that the two columns agree. A mean over utterances of which one has no value
+    has no value. A setting is diverged where any row is.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def mean_over_utterances(mse: pd.DataFrame) -> pd.DataFrame:
         recipe, hidden_size, seed, reconstruction, mse, nmse, horizon_ms, snr_db, diverged (bool),
         utterances (int), cut_off (int, utterances whose free run was cut off), in table order.
     """
-    groups = mse.groupby(
+    groups = mse[mse["set"] == "train"].groupby(
         ["recipe", "hidden_size", "seed", "reconstruction"], dropna=False, sort=False
     )
     means = groups[["mse", "nmse", "horizon_ms"]].agg(lambda values: values.mean(skipna=False))

@@ -339,11 +339,11 @@ def carry_back(cell, gates, M, h, c, ends, dh, log_norms):
 
 
 @njit(**FAST)
-def reconstruct(signal, order, phones, W, V, M, d, b, U, c, cell, feed_back, limit):
+def reconstruct(signal, order, phones, W, V, M, d, b, U, c, cell, feed_back, limit, noise):
     """Predict every sample of `signal` after the first `order`, one at a time.
 
         teacher forced   y_t = f(x_{t-k} .. x_{t-1}, p_t, h_{t-1})     from the true past
-        free running     y_t = f(y_{t-k} .. y_{t-1}, p_t, h_{t-1})     from the network's own
+        free running     y_t = f(y_{t-k} .. y_{t-1}, p_t, h_{t-1}) + noise_t  from its own
 
     with f the network of `rnnpipe.model`. A free run writes each prediction back into the signal
     that the next windows are cut from.
@@ -364,6 +364,8 @@ def reconstruct(signal, order, phones, W, V, M, d, b, U, c, cell, feed_back, lim
         Whether predictions replace the samples.
     limit : float
         A fed-back prediction that is not within [-limit, limit] ends the run.
+    noise : float32 array, shape (T,)
+        Added to each fed-back prediction.
 
     Returns
     -------
@@ -402,6 +404,7 @@ def reconstruct(signal, order, phones, W, V, M, d, b, U, c, cell, feed_back, lim
         for j in range(H):
             y += h[j] * U[j]
         if feed_back:
+            y += noise[t]
             if not abs(y) <= limit:
                 return predictions, t
             signal[order + t] = y

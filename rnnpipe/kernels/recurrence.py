@@ -273,6 +273,7 @@ def reconstruct_plain(
     cell: int,
     feed_back: bool,
     limit: float,
+    noise: Tensor,
 ) -> tuple[Tensor, int]:
     """Do what `reconstruct` does with `recur_plain`: the definition that the loop is held to."""
     signal, predictions = signal.clone(), signal.new_zeros(len(phones))
@@ -282,6 +283,7 @@ def reconstruct_plain(
         h, state = recur_plain(window, phone[None, None], W, V, M, d, b, state, CELLS[cell])
         y = U @ h[0, :, 0] + c[0]
         if feed_back:
+            y = y + noise[t]
             if not abs(y) <= limit:
                 return predictions, t
             signal[order + t] = y

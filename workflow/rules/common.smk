@@ -23,6 +23,7 @@ MINI_TIMIT = "results/corpus/mini-timit"
 UTTERANCES = "results/corpus/utterances.parquet"
 REJECTED = "results/corpus/rejected.csv"
 EXPERIMENT = "results/corpus/experiment.json"
+HELD_OUT = "results/corpus/held_out.json"
 RUN = "results/runs/{recipe}/h{hidden}/s{seed}"
 WAVEFORMS = "results/figures/waveforms/{recipe}/h{hidden}/s{seed}"
 TABLES = [f"results/tables/{name}.csv" for name in ("mse", "settings", "phones")]

@@ -84,3 +84,26 @@ rule experiment:
         utterances=config["experiment"]["utterances"],
     script:
         "../scripts/experiment.py"
+
+
+rule held_out:
+    input:
+        utterances=UTTERANCES,
+        rejected=REJECTED,
+        experiment=EXPERIMENT,
+    output:
+        HELD_OUT,
+    log:
+        "results/logs/held_out.log",
+    benchmark:
+        "results/benchmarks/held_out.tsv"
+    # No training waits for it; but what is wrong with it should be said before they start.
+    priority: 1
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        utterances=config["experiment"]["held_out"],
+    script:
+        "../scripts/held_out.py"

@@ -4,8 +4,10 @@
 rule reconstruct:
     input:
         model=f"{RUN}/model.safetensors",
+        run=f"{RUN}/run.json",
         windows=WINDOWS,
         experiment=EXPERIMENT,
+        held_out=HELD_OUT,
     output:
         audio=directory(f"{RUN}/reconstructions"),
         table=f"{RUN}/reconstructions.csv",
@@ -19,6 +21,7 @@ rule reconstruct:
         runtime=60,
     params:
         limit=config["reconstruct"]["limit"],
+        sample=config["reconstruct"]["sample"],
     script:
         "../scripts/reconstruct.py"
 
@@ -27,6 +30,7 @@ rule baselines:
     input:
         windows=WINDOWS,
         experiment=EXPERIMENT,
+        held_out=HELD_OUT,
     output:
         "results/corpus/baselines.csv",
     log:

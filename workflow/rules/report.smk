@@ -10,6 +10,7 @@ rule tables:
         audio=per_setting(f"{RUN}/reconstructions"),
         utterances=UTTERANCES,
         experiment=EXPERIMENT,
+        held_out=HELD_OUT,
     output:
         mse=report("results/tables/mse.csv", caption="../report/mse_table.rst", category="Tables"),
         settings=report(
@@ -95,6 +96,7 @@ rule plot_waveforms:
         audio=f"{RUN}/reconstructions",
         utterances=UTTERANCES,
         experiment=EXPERIMENT,
+        held_out=HELD_OUT,
     output:
         report(
             directory(WAVEFORMS),
@@ -138,6 +140,7 @@ rule report:
         utterances=UTTERANCES,
         rejected=REJECTED,
         experiment=EXPERIMENT,
+        held_out=HELD_OUT,
     output:
         report(REPORT, caption="../report/report.rst", category="Report"),
     log:

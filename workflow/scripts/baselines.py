@@ -2,7 +2,7 @@
 
 from job import job
 
-from rnnpipe.experiment import Experiment
+from rnnpipe.experiment import Experiment, load_held_out
 from rnnpipe.files import replacing
 from rnnpipe.tables import baseline_rows
 from rnnpipe.windows import load_series
@@ -11,6 +11,7 @@ with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)
     table = baseline_rows(
         load_series(snakemake.input.windows, experiment.utterances),
+        load_series(snakemake.input.windows, load_held_out(snakemake.input.held_out)),
         experiment.mean,
         experiment.std,
         snakemake.params.limit,

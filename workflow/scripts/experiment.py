@@ -1,15 +1,19 @@
-"""Pick the utterances of the experiment."""
+"""Pick what the experiment trains on."""
 
 import pandas as pd
 from job import job
 
-from rnnpipe.experiment import describe, select
+from rnnpipe.experiment import describe, select_from
 from rnnpipe.windows import load_series, read_about
 
 with job(snakemake):
-    available = pd.read_parquet(snakemake.input.utterances, columns=["utterance"])["utterance"]
-    rejected = pd.read_csv(snakemake.input.rejected)["utterance"]
-    chosen = select(available.tolist(), snakemake.params.utterances, set(rejected))
-    num_phones = len(read_about(snakemake.input.windows[0])["phones"])
+    about = read_about(snakemake.input.windows[0])
+    chosen = select_from(
+        snakemake.input.utterances,
+        set(pd.read_csv(snakemake.input.rejected)["utterance"]),
+        snakemake.params.utterances,
+        order=about["order"],
+        key="experiment.utterances",
+    )
     series = load_series(snakemake.input.windows, chosen)
-    describe(series, num_phones).save(snakemake.output[0])
+    describe(series, len(about["phones"])).save(snakemake.output[0])

@@ -6,23 +6,28 @@ import pandas as pd
 import soundfile
 from job import job
 
-from rnnpipe.experiment import Experiment
+from rnnpipe.experiment import Experiment, load_held_out
 from rnnpipe.figures import plot_waveforms
+from rnnpipe.items import phones_of
 
 with job(snakemake):
     setting = "{recipe}, {hidden} hidden units, seed {seed}".format(**snakemake.wildcards)
     experiment = Experiment.load(snakemake.input.experiment)
-    utterances = pd.read_parquet(snakemake.input.utterances).set_index("utterance")
-    for utterance in experiment.utterances[: snakemake.params.utterances]:
+    drawn = slice(snakemake.params.utterances)
+    held_out = load_held_out(snakemake.input.held_out)
+    phones = pd.read_parquet(snakemake.input.utterances).set_index("utterance")["phones"]
+    for utterance in experiment.utterances[drawn] + held_out[drawn]:
         name = utterance.replace("/", "-")
         sounds = [
             soundfile.read(Path(snakemake.input.audio, f"{name}.{kind}.wav"), dtype="int16")[0]
             for kind in ("original", "teacher_forced", "free_running")
         ]
-        phones = utterances.loc[utterance, "phones"]
         plot_waveforms(
             *sounds,
-            [(phone["start"], phone["end"], phone["label"]) for phone in phones],
+            [
+                (phone["start"], phone["end"], phone["label"])
+                for phone in phones_of(utterance, phones, experiment.order)
+            ],
             experiment.order,
             snakemake.params.zoom_ms,
             Path(snakemake.output[0], f"{name}.png"),

@@ -7,7 +7,8 @@ import pandas as pd
 from job import job
 
 from rnnpipe.corpus.audio import SAMPLING_RATE
-from rnnpipe.experiment import Experiment
+from rnnpipe.experiment import Experiment, load_held_out
+from rnnpipe.remarks import remarks
 from rnnpipe.report import write_report
 from rnnpipe.stability import at_start, cures
 from rnnpipe.tables import read_run
@@ -17,16 +18,18 @@ with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)
     corpus = pd.read_parquet(snakemake.input.utterances, columns=["num_samples"])["num_samples"]
     config = snakemake.params.config
-    drawn = experiment.utterances[: config["report"]["utterances"]]
+    shown = slice(config["report"]["utterances"])
+    drawn = experiment.utterances[shown] + load_held_out(snakemake.input.held_out)[shown]
     root = config["corpus"]["root"]
     runs = [read_run(path) for path in snakemake.input.runs]
     histories = [pd.read_parquet(path) for path in snakemake.input.histories]
     dynamics = [pd.read_parquet(path) for path in snakemake.input.dynamics]
     starts = [at_start(run, measured) for run, measured in zip(runs, dynamics, strict=True)]
+    mse = pd.read_csv(snakemake.input.mse)
     write_report(
         snakemake.output[0],
         title=config["report"]["title"],
-        mse=pd.read_csv(snakemake.input.mse),
+        mse=mse,
         settings=pd.read_csv(snakemake.input.settings),
         run_folders={
             setting: Path(audio).parent
@@ -52,4 +55,5 @@ with job(snakemake):
             "rejected": pd.read_csv(snakemake.input.rejected)["utterance"].nunique(),
             "hours": corpus.sum() / SAMPLING_RATE / 3600,
         },
+        remarks=remarks(mse, config["reconstruct"]["sample"]),
     )

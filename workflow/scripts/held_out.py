@@ -1,0 +1,18 @@
+"""Pick what the experiment holds out: measured like the rest, and never trained on."""
+
+import pandas as pd
+from job import job
+
+from rnnpipe.experiment import Experiment, check_apart, save_held_out, select_from
+
+with job(snakemake):
+    experiment = Experiment.load(snakemake.input.experiment)
+    held_out = select_from(
+        snakemake.input.utterances,
+        set(pd.read_csv(snakemake.input.rejected)["utterance"]),
+        snakemake.params.utterances,
+        order=experiment.order,
+        key="experiment.held_out",
+    )
+    check_apart(experiment.utterances, held_out)
+    save_held_out(held_out, snakemake.output[0])
