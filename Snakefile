@@ -21,12 +21,16 @@ include: "workflow/rules/report.smk"
 report: "workflow/report/workflow.rst"
 
 
+onsuccess:
+    print_table()
+
+
 # Everything. The other targets stop at a stage: windows, models, reconstructions, report.
 rule all:
     default_target: True
     input:
         REPORT,
-        TABLES,
+        per_setting(WAVEFORMS),
 
 
 rule windows:

@@ -14,7 +14,11 @@ RECONSTRUCTIONS = ("teacher_forced", "free_running")
 
 
 def phone_errors(
-    target: np.ndarray, prediction: np.ndarray, phones: Iterable[Mapping], order: int
+    target: np.ndarray,
+    prediction: np.ndarray,
+    phones: Iterable[Mapping],
+    order: int,
+    std: float = 1.0,
 ) -> list[dict]:
     """Measure a reconstruction of a whole utterance phone by phone.
 
@@ -26,13 +30,16 @@ def phone_errors(
         start, end (in samples) and label of each phone.
     order : int
         Samples given, which are left out: a phone that lies in them has no row.
+    std : float
+        What standardises the samples.
 
     Returns
     -------
     list of dict
-        A row a phone: start, end, phone, phone_class, nmse_share (the phone's share of the NMSE of
-        the utterance, so that these add up to it), nmse (over the mean square of the phone itself)
-        and spectral_db, the log-spectral distance.
+        A row a phone: start, end, phone, phone_class, power (mean square of the phone itself) and
+        mse, both in standardised units, nmse_share (the phone's share of the NMSE of the utterance,
+        so that these add up to it), nmse (mse over power) and spectral_db, the log-spectral
+        distance.
     """
     target, prediction = (np.asarray(one, np.float64) for one in (target, prediction))
     squares = (target - prediction) ** 2
@@ -50,6 +57,8 @@ def phone_errors(
                 "end": end,
                 "phone": phone["label"],
                 "phone_class": PHONE_CLASSES[phone["label"]],
+                "power": own / (end - start) / std**2,
+                "mse": error / (end - start) / std**2,
                 "nmse_share": error / energy if energy else np.nan,
                 "nmse": error / own if own else np.nan,
                 "spectral_db": log_spectral_distance_db(target[start:end], prediction[start:end]),
@@ -63,6 +72,7 @@ def gather_phone_errors(
     folders: Sequence[str | Path],
     utterances: Mapping[str, Iterable[Mapping]],
     order: int,
+    std: float,
     held_out: Collection[str] = (),
 ) -> pd.DataFrame:
     """Measure the reconstructions of all settings phone by phone, from their audio.
@@ -77,6 +87,8 @@ def gather_phone_errors(
         The phones of each utterance that was reconstructed, by its id, in samples of its recording.
     order : int
         Samples given.
+    std : float
+        What standardises the samples.
     held_out : collection of str
         Utterances that no training saw.
 
@@ -96,6 +108,38 @@ def gather_phone_errors(
                 about = {"recipe": recipe, "hidden_size": hidden_size, "seed": seed}
                 about |= {"utterance": utterance, "reconstruction": kind}
                 last = {"set": sets[utterance in held_out]}
-                measured = phone_errors(target, prediction, phones, order)
+                measured = phone_errors(target, prediction, phones, order, std)
                 rows += [about | row | last for row in measured]
     return pd.DataFrame(rows)
+
+
+def mean_phone_errors(table: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Average the errors of each setting and reconstruction over equal phones of the training.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `gather_phone_errors`.
+    key : {"phone", "phone_class"}
+        What is equal.
+
+    Returns
+    -------
+    DataFrame
+        recipe, hidden_size, seed, reconstruction, `key` (and, of a phone, its class), segments,
+        samples, power, mse and spectral_db (means over samples), nmse (mse over power) and
+        nmse_share (the sum over the segments).
+    """
+    keys = ["recipe", "hidden_size", "seed", "reconstruction"]
+    keys += ["phone", "phone_class"] if key == "phone" else ["phone_class"]
+    table = table[table["set"] == "train"]
+    samples = table["end"] - table["start"]
+    weighted = table[keys].assign(segments=1, samples=samples, nmse_share=table["nmse_share"])
+    means = ["power", "mse", "spectral_db"]
+    weighted[means] = table[means].mul(samples, axis=0)
+    summed = weighted.groupby(keys, sort=False).sum(min_count=1).reset_index()
+    summed[means] = summed[means].div(summed["samples"], axis=0)
+    summed["nmse"] = summed["mse"] / summed["power"]
+    return summed[
+        [*keys, "segments", "samples", "power", "mse", "nmse", "nmse_share", "spectral_db"]
+    ]

@@ -2,7 +2,10 @@
 
 import base64
 import io
+import itertools
+import json
 import re
+import subprocess
 from html.parser import HTMLParser
 
 import numpy as np
@@ -11,9 +14,11 @@ import pytest
 import soundfile
 from PIL import Image
 
-from rnnpipe import figures, report, stability
+from rnnpipe import figures, phone_errors, stability
 from rnnpipe.errors import RnnpipeError
-from rnnpipe.figures import curves, style, waveforms
+from rnnpipe.figures import curves, waveforms
+from rnnpipe.report import explorer, export, numbers, provenance, sounds, standings
+from rnnpipe.report import page as report
 
 HOSTILE = "<script>alert('$x_1$')</script>"
 ORDER = 200
@@ -109,39 +114,93 @@ class Results:
             soundfile.write(self.run_folders[key] / "reconstructions" / file, samples, 16_000)
 
     def draw(self):
-        """Draw all figures, as the workflow does."""
-        self.size_figure = self.folder / "size.svg"
-        self.curve_figure = self.folder / "curves.svg"
-        figures.plot_mse_over_hidden_size(self.mse, self.size_figure)
-        figures.plot_training_curves(self.histories, self.settings, self.curve_figure)
-        self.stability_figure = self.folder / "stability.svg"
+        """Draw the figures of the page, as the workflow does."""
+        self.drawn = {
+            name: self.folder / f"{name}.svg"
+            for name in ("sizes", "training", "stability", "free_runs")
+        }
+        figures.plot_mse_over_hidden_size(self.mse, self.drawn["sizes"])
+        figures.plot_training_curves(self.histories, self.settings, self.drawn["training"])
         histories = list(self.histories.values())
-        figures.plot_stability(self.starts, histories, self.dynamics, self.stability_figure)
-        self.waveform_figures = {}
-        for i, utterance in enumerate(self.utterances):  # one for all settings, to save time
-            recipe, hidden, seed = key = self.settings_keys[0]
-            path = self.folder / f"waveforms{i}.png"
-            sounds = [self.sounds[key, utterance, kind] for kind in report.SOUNDS]
-            title = f"{recipe}, {hidden} hidden units, seed {seed}: {utterance}"
-            figures.plot_waveforms(*sounds, phone_segments(), ORDER, 40, path, title)
-            self.waveform_figures |= {(key, utterance): path for key in self.settings_keys}
+        figures.plot_stability(self.starts, histories, self.dynamics, self.drawn["stability"])
+        utterance = self.utterances[0]
+        figures.plot_free_runs(
+            {
+                recipe: (
+                    f"{key[0]}, {key[1]}",
+                    self.sounds[key, utterance, "free_running"],
+                    horizon(),
+                )
+                for recipe, key in figures.leaders(self.mse).items()
+            },
+            self.original[utterance],
+            phone_segments(),
+            ORDER,
+            self.drawn["free_runs"],
+        )
         return self
+
+    def phone_means(self):
+        """Errors by phone and by class, as the tables have them."""
+        errors = phone_errors.gather_phone_errors(
+            self.settings_keys,
+            [self.run_folders[key] / "reconstructions" for key in self.settings_keys],
+            {utterance: PHONE_MAPPINGS for utterance in self.utterances},
+            ORDER,
+            1500.0,
+        )
+        return {
+            key: phone_errors.mean_phone_errors(errors, key) for key in ("phone", "phone_class")
+        }
 
     def page(self, **changed):
         """Write the page and return its text."""
         path = self.folder / "report.html"
+        if not hasattr(self, "phones"):
+            self.phones = self.phone_means()
+        tables = {"mse": self.mse, "settings": self.settings}
+        tables |= {f"by_{key}": table for key, table in self.phones.items()}
+        for name, table in tables.items():
+            table.to_csv(self.folder / f"{name}.csv", index=False)
         given = {
             "title": "A small experiment", "mse": self.mse, "settings": self.settings,
-            "run_folders": self.run_folders, "waveform_figures": self.waveform_figures,
-            "curve_figure": self.curve_figure, "size_figure": self.size_figure,
-            "stability_figure": self.stability_figure, "starts": self.starts, "cures": CURES,
-            "config": {"corpus": {"root": None}, "recipes": {"clipped": {"clip_norm": 1.0}}},
-            "versions": {"rnnpipe": "0.1.0", "torch": "2.13.0"},
-            "corpus": {"name": "mini-TIMIT", "root": None, "synthetic": True, "utterances": 80,
-                       "rejected": 0, "hours": 0.05},
+            "phones": self.phones, "tables": {name: self.folder / f"{name}.csv" for name in tables},
+            "run_folders": self.run_folders, "order": ORDER, "drawn": self.drawn,
+            "utterances": {utterance: phone_segments() for utterance in self.utterances},
+            "starts": self.starts, "cures": CURES, "corpus": CORPUS, "remarks": [],
+            "made": made(),
         }  # fmt: skip
         report.write_report(path, **(given | changed))
         return path.read_text(encoding="utf-8")
+
+
+CORPUS = {"name": "mini-TIMIT", "root": None, "synthetic": True, "utterances": 80, "hours": 0.05}
+GRAPH = {
+    "extract": [], "train": ["extract"], "tables": ["train"], "report": ["train", "tables"],
+}  # fmt: skip
+
+
+def made(**changed):
+    """How it was made, as far as it was made at all."""
+    given = {
+        "config": {"corpus": {"root": None}, "recipes": {"clipped": {"clip_norm": 1.0}}},
+        "versions": {"rnnpipe": "0.1.0", "torch": "2.13.0"},
+        "jobs": pd.DataFrame(
+            [("train", "clipped-h50-s0", 61.25, 512.0), ("tables", "", 2.5, np.nan)],
+            columns=["rule", "job", "seconds", "megabytes"],
+        ),
+        "graph": GRAPH,
+        "rejected": pd.DataFrame(columns=["utterance", "text"]),
+    }
+    return report.Made(**(given | changed))
+
+
+def horizon():
+    samples = np.unique(np.geomspace(1, 1600, 30).round()).astype(int)
+    nmse = np.minimum(0.01 * samples**0.7, 1.5)
+    return pd.DataFrame(
+        {"samples": samples, "nmse": nmse, "silence": 1.0, "persistence": np.minimum(nmse * 3, 2)}
+    )
 
 
 def dynamics(hidden):
@@ -156,6 +215,9 @@ def phone_segments(rate=16_000):
     ends = np.cumsum([round(seconds * rate) for _, seconds in PHONES])
     starts = [0, *ends[:-1]]
     return [(int(a), int(b), p[0]) for a, b, p in zip(starts, ends, PHONES, strict=True)]
+
+
+PHONE_MAPPINGS = [dict(zip(("start", "end", "label"), p, strict=True)) for p in phone_segments()]
 
 
 def speech(seed):
@@ -191,7 +253,7 @@ class Page(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.rows, self.sounds, self.images, self.addresses, self.tags = [], [], [], [], set()
+        self.rows, self.articles, self.images, self.addresses, self.tags = [], [], [], [], set()
         self.words, self._row, self._hidden = [], None, 0
         self.feed(html)
         self.text = " ".join(" ".join(self.words).split())
@@ -201,8 +263,8 @@ class Page(HTMLParser):
         self.tags.add(tag)
         loading = ("src", "srcset", "href", "data", "poster")
         self.addresses += [attrs[name] for name in loading if name in attrs]
-        if tag == "audio":
-            self.sounds.append(attrs)
+        if "data-sounds" in attrs:
+            self.articles.append(attrs)
         if tag == "img":
             self.images.append(attrs)
         if tag == "tr":
@@ -226,8 +288,14 @@ class Page(HTMLParser):
                 self._row[-1] = " ".join(f"{self._row[-1]} {data}".split())
 
 
-def decoded(uri):
-    return base64.b64decode(uri.partition(";base64,")[2])
+def blocks(html):
+    """What lies in the page for its scripts, by id."""
+    found = re.findall(r'<script type="[a-z]+/[a-z]+" id="(\w+)">(.*?)</script>', html, re.DOTALL)
+    return dict(found)
+
+
+def samples_of(block):
+    return soundfile.read(io.BytesIO(base64.b64decode(block)), dtype="int16")
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +316,9 @@ def page(html):
 def test_the_page_is_one_file_that_asks_for_nothing_else(html, page):
     assert all(address.startswith(("data:", "#")) for address in page.addresses)
     assert "link" not in page.tags and "iframe" not in page.tags
-    visible = re.sub(r"data:[^\"]*", "", html)
+    library = explorer.script()
+    assert html.count(library) == 1  # what it would fetch for maps and formulas, nothing here asks
+    visible = re.sub(r"data:[^\"]*|<script type=.*?</script>", "", html.replace(library, ""))
     assert not re.search(r"https?:|//[a-z]|@import|url\(", visible)
     assert "default-src 'none'" in html  # and the browser is told to hold us to it
 
@@ -290,26 +360,45 @@ def test_one_utterance_needs_no_table_by_utterance(results):
     assert "Error by utterance" not in text and "Plain means" not in text
 
 
-def test_the_players_hold_exactly_the_samples_of_the_wav_files(results, page):
-    expected = [
-        results.sounds[key, utterance, kind]
-        for key in results.settings_keys
-        for utterance in results.utterances
-        for kind in report.SOUNDS
+def test_the_page_holds_exactly_the_samples_of_the_wav_files_each_once(results, html, page):
+    lying = blocks(html)
+    utterances = json.loads(lying["utterances"])
+    assert [one["name"] for one in utterances] == list(results.utterances)
+    assert utterances[0]["phones"] == [list(segment) for segment in phone_segments()]
+    assert len(page.articles) == 8 * 2
+    seen = set()
+    for article, (key, utterance) in zip(
+        page.articles, itertools.product(results.settings_keys, results.utterances), strict=True
+    ):
+        assert utterances[int(article["data-utterance"])]["name"] == utterance
+        assert article["data-setting"] == "{}, {} hidden units, seed {}".format(*key)
+        for kind, block in json.loads(article["data-sounds"]).items():
+            samples, rate = samples_of(lying[block])
+            assert rate == 16_000
+            np.testing.assert_array_equal(samples, results.sounds[key, utterance, kind])
+            seen.add(block)
+    assert len(seen) == 2 + 2 * 8 * 2, "an original lies there once, and not once a setting"
+    assert {name for name in lying if re.fullmatch(r"s\d+", name)} == seen
+
+
+def test_a_page_that_is_full_says_where_the_other_sounds_are(results, monkeypatch):
+    monkeypatch.setattr(sounds, "LEAST", 400_000)
+    monkeypatch.setattr(sounds, "SHARE", 0)
+    html = results.page()
+    page = Page(html)
+    assert 0 < len(page.articles) < 16
+    inlined = sum(len(block) for name, block in blocks(html).items() if name[0] == "s")
+    assert inlined <= 400_000
+    assert "No sound of this setting is in the page" in page.text
+    assert "results/runs/dumoulin2014/h50/s0/reconstructions" in page.text
+    best = re.search("Best: (.+?, seed .)", page.text)[1]
+    assert page.articles[0]["data-setting"] == best or best in [
+        article["data-setting"] for article in page.articles
     ]
-    assert len(page.sounds) == len(expected) == 3 * 8 * 2
-    for sound, samples in zip(page.sounds, expected, strict=True):
-        decoded_samples, rate = soundfile.read(io.BytesIO(decoded(sound["src"])), dtype="int16")
-        assert rate == 16_000
-        np.testing.assert_array_equal(decoded_samples, samples)
-        assert sound["preload"] == "none" and "controls" in sound
-    labels = [sound["aria-label"] for sound in page.sounds]
-    assert len(set(labels)) == len(labels)
-    assert labels[0].startswith("Original: TRAIN/DR1/FABC0/SI1, dumoulin2014, 50 hidden units")
 
 
 def test_every_image_has_words_for_those_who_do_not_see_it(page):
-    assert len(page.images) == 3 + 16
+    assert len(page.images) == 4
     assert all(len(image["alt"]) > 40 for image in page.images)
 
 
@@ -359,7 +448,7 @@ def test_where_no_error_rises_there_are_no_cures(results):
 
 
 def test_the_figure_of_stability_names_its_limits_and_sizes(results):
-    drawn = results.stability_figure.read_text()
+    drawn = results.drawn["stability"].read_text()
     words = ("limit of the step, 200", "above 0, gradients explode", "50 hidden units")
     for text in (*words, "error rises, diverges"):
         assert f">{text}</text>" in drawn
@@ -417,9 +506,9 @@ def test_a_report_of_diverged_settings_alone_says_so(results, tmp_path):
     networks = mse["hidden_size"].notna()
     mse.loc[networks, ["mse", "nmse", "snr_db", "horizon_ms"]] = np.nan
     mse.loc[networks, "status"] = settings["status"] = "diverged"
-    page = Page(results.page(mse=mse, settings=settings, waveform_figures={}))
+    page = Page(results.page(mse=mse, settings=settings, utterances={}))
     assert page.text.count("No setting has a result: every one diverged or was cut off.") == 2
-    assert "8 of 8 settings diverged" in page.text and not page.sounds
+    assert "8 of 8 settings diverged" in page.text and not page.articles
     figures.plot_mse_over_hidden_size(mse, tmp_path / "size.svg")
     assert "dumoulin2014" in (tmp_path / "size.svg").read_text()
 
@@ -432,7 +521,7 @@ def test_a_free_run_that_was_cut_off_is_said_to_be(page):
 
 def test_a_synthetic_corpus_is_said_to_be_one(results, page):
     assert "Synthetic speech." in page.text
-    real = {"name": "TIMIT", "root": "/data/timit", "synthetic": False, "rejected": 0}
+    real = {"name": "TIMIT", "root": "/data/timit", "synthetic": False}
     text = Page(results.page(corpus=real | {"utterances": 1, "hours": 0.0004})).text
     assert "ynthetic" not in text and "/data/timit" in text
     assert "corpus TIMIT (1 utterance, 1.4 s)" in text
@@ -444,54 +533,70 @@ def test_hostile_text_is_shown_as_text(tmp_path):
         utterances=(HOSTILE.replace("/", "|"),),
     ).draw()  # fmt: skip
     results.settings[["verdict", "outcome"]] = HOSTILE
+    jobs = pd.DataFrame([(HOSTILE, HOSTILE, 1.0, 2.0)], columns=made().jobs.columns)
     html = results.page(
         title=HOSTILE,
-        config={HOSTILE: [HOSTILE, {"path": tmp_path}]},
-        versions={HOSTILE: HOSTILE},
-        corpus={
-            "name": HOSTILE,
-            "root": HOSTILE,
-            "synthetic": False,
-            "utterances": 1,
-            "rejected": 0,
-            "hours": 1,
+        utterances={results.utterances[0]: [(0, 16_000, HOSTILE)]},
+        phones={
+            key: table.replace({key: {"iy": HOSTILE, "vowel": HOSTILE}})
+            for key, table in results.phone_means().items()
         },
+        corpus=CORPUS | {"name": HOSTILE, "root": HOSTILE, "synthetic": False},
+        made=made(
+            config={HOSTILE: [HOSTILE, {"path": tmp_path}]},
+            versions={HOSTILE: HOSTILE},
+            jobs=jobs,
+            graph={HOSTILE: [HOSTILE + "?"], HOSTILE + "?": []},
+            rejected=pd.DataFrame([(HOSTILE, HOSTILE)], columns=["utterance", "text"]),
+        ),
     )
-    assert html.count("<script") == 1  # our own
+    ours = html.replace(explorer.script(), "")
+    assert len(re.findall("<script>", ours)) == 4  # the library, and our own
+    assert "<script>alert" not in ours
     assert "alert(&#39;$x_1$&#39;)" in html
     assert Page(html).text.count(HOSTILE) > 10
-    for svg in (results.size_figure, results.curve_figure):
+    for name, svg in results.drawn.items():
         drawn = svg.read_text()
-        assert "<script" not in drawn and "alert('$x_1$')&lt;/script&gt;</text>" in drawn
+        assert "<script" not in drawn
+        assert name == "stability" or "alert('$x_1$')&lt;/script&gt;" in drawn
 
 
 def test_figures_are_valid_and_name_what_they_show(results):
-    for svg in (results.size_figure, results.curve_figure):
+    for svg in (results.drawn["sizes"], results.drawn["training"]):
         drawn = svg.read_text()
         assert drawn.startswith("<?xml") and svg.stat().st_size < 300_000
         for word in ("dumoulin2014", "clipped", "diverged"):
             assert f">{word}</text>" in drawn
-    size, curves = results.size_figure.read_text(), results.curve_figure.read_text()
+    size, curves = (results.drawn[name].read_text() for name in ("sizes", "training"))
     for word in ("silence 1", "persistence 0.24", "linear 0.09", "hidden size (units)"):
         assert f">{word}</text>" in size
     for word in ("training MSE", "gradient norm", "50 hidden units", "100 hidden units"):
         assert f">{word}</text>" in curves
-    for path in results.waveform_figures.values():
-        with Image.open(path) as image:
-            assert image.format == "PNG" and image.width >= 1400
+    free_runs = results.drawn["free_runs"].read_text()
+    for word in ("NMSE over time in the free run", "samples since the true past", "persistence"):
+        assert f">{word}</text>" in free_runs
+    for svg in results.drawn.values():
+        with Image.open(svg.with_suffix(".png")) as image:
+            assert image.width == 3000 and round(image.info["dpi"][0]) == 300
 
 
-def test_waveforms_bear_the_labels_of_their_phones(tmp_path, monkeypatch):
-    # The same drawing as SVG, whose text can be read back.
-    as_svg = lambda figure, path: figure.savefig(path, format="svg")  # noqa: E731
-    monkeypatch.setattr(style, "_write_png", as_svg)
+def test_waveforms_bear_the_labels_of_their_phones(tmp_path):
     sound = speech(seed=0)
-    path = tmp_path / "waveforms.png"
+    path = tmp_path / "waveforms.svg"
     figures.plot_waveforms(sound, sound, sound, phone_segments(), ORDER, 40, path, "It's $5 & a_b")
     drawn = path.read_text()
     for label, _ in PHONES:
         assert f">{label}</text>" in drawn
     assert ">It's $5 &amp; a_b</text>" in drawn and f"the {ORDER} samples that were given" in drawn
+    assert len(drawn) < 600_000
+
+
+def test_the_outline_of_a_long_sound_keeps_its_extremes():
+    sound = np.zeros(100_000, np.int16)
+    sound[50_001] = 30_000
+    seconds, drawn = waveforms._extremes(sound)
+    assert len(drawn) <= 4000 and drawn.max() == 30_000
+    assert seconds[drawn.argmax()] == pytest.approx(50_001 / 16_000, abs=0.005)
 
 
 @pytest.mark.parametrize("samples", [300, 40_000])
@@ -499,8 +604,9 @@ def test_waveforms_of_silence_noise_and_odd_lengths_can_be_drawn(tmp_path, sampl
     silence = np.zeros(samples, np.int16)
     loud = np.full(samples, -32768, np.int16)
     phones = [(0, samples // 2, "h#"), (samples // 2, samples, "axr")]
-    figures.plot_waveforms(silence, silence, loud, phones, ORDER, 60, tmp_path / "w.png", "t")
-    assert (tmp_path / "w.png").stat().st_size > 1000
+    figures.plot_waveforms(silence, silence, loud, phones, ORDER, 60, tmp_path / "w.svg", "t")
+    for name in ("w.svg", "w.png"):
+        assert (tmp_path / name).stat().st_size > 1000
 
 
 def test_the_magnified_stretch_is_the_loudest_after_the_given_samples():
@@ -531,14 +637,17 @@ def test_one_setting_with_one_update_can_be_drawn(tmp_path):
 
 def test_the_same_results_give_the_same_bytes(results, html, tmp_path):
     again = Results(tmp_path).draw()
-    assert again.page() == html  # the PNG files are in it
-    assert again.size_figure.read_bytes() == results.size_figure.read_bytes()
-    assert again.curve_figure.read_bytes() == results.curve_figure.read_bytes()
+    assert again.page() == html
+    for name, svg in results.drawn.items():
+        for suffix in (".svg", ".png"):
+            assert again.drawn[name].with_suffix(suffix).read_bytes() == (
+                svg.with_suffix(suffix).read_bytes()
+            )
 
 
 def test_a_missing_sound_is_named(results):
     folders = results.run_folders | {results.settings_keys[0]: results.folder / "elsewhere"}
-    message = r"elsewhere.*TRAIN-DR1-FABC0-SI1\.original\.wav: .*not there"
+    message = r"elsewhere.*TRAIN-DR1-FABC0-SI1\.teacher_forced\.wav: .*not there"
     with pytest.raises(RnnpipeError, match=message):
         results.page(run_folders=folders)
 
@@ -550,10 +659,170 @@ def test_a_missing_sound_is_named(results):
      (-0.5, "−0.500")],
 )  # fmt: skip
 def test_numbers_have_three_significant_digits(value, text):
-    assert report._significant(value) == text
+    assert numbers.significant(value) == text
 
 
 def test_points_align_in_a_column():
-    column = report._aligned([0.0029, 12.3, 456.0, np.nan])
+    column = numbers.aligned([0.0029, 12.3, 456.0, np.nan])
     assert column == ["0.00290", "12.3" + "\u2007" * 4, "456\u2008" + "\u2007" * 5,
                       "–\u2008" + "\u2007" * 5]  # fmt: skip
+
+
+# --- the answer -----------------------------------------------------------------------------------
+
+
+def answered(results, mse):
+    page = Page(results.page(mse=mse)).text
+    size = page.split("Which hidden size? ")[1].split("Does it talk?")[0]
+    talk = page.split("Does it talk? ")[1].split("Given the true past")[0]
+    return size, talk
+
+
+def with_nmse(results, values):
+    """The table with the NMSE of some (recipe, size) and reconstruction, the others at 2."""
+    mse = results.mse[results.mse["status"] == "ok"].copy()
+    mse["stopped_at"] = np.nan
+    networks = mse["hidden_size"].notna()
+    mse.loc[networks, "nmse"] = 2.0
+    for (recipe, size, kind), nmse in values.items():
+        own = (mse["recipe"] == recipe) & (mse["hidden_size"] == size)
+        mse.loc[own & (mse["reconstruction"] == kind), "nmse"] = nmse
+    return mse
+
+
+def test_a_network_that_follows_the_original_talks_and_its_size_is_the_answer(results):
+    values = {("clipped", 50, "free_running"): 0.02, ("clipped", 100, "teacher_forced"): 0.001}
+    size, talk = answered(results, with_nmse(results, values))
+    assert size.startswith("50 units, clipped. Free-running, it has the lowest error: NMSE 0.0200")
+    assert talk.startswith("Yes. On its own, the best network follows the original, 17.0 dB")
+
+
+def test_where_none_talks_the_best_teacher_forced_size_is_the_answer(results):
+    values = {
+        ("clipped", 50, "teacher_forced"): 0.0104,
+        ("clipped", 100, "teacher_forced"): 0.01,
+    }
+    size, talk = answered(results, with_nmse(results, values))
+    assert size.startswith("100 units, clipped. Teacher-forced, it has the lowest error")
+    assert "50 units come within a tenth of it." in size
+    assert talk.startswith("No. On its own, the best network has an NMSE of 2.00")
+    assert "silence has 1.00" in talk
+
+
+def test_a_free_run_between_silence_and_the_original_talks_in_part(results):
+    _, talk = answered(results, with_nmse(results, {("clipped", 50, "free_running"): 0.6}))
+    assert talk.startswith("In part.")
+
+
+def test_a_size_at_which_a_seed_failed_is_not_the_answer(results):
+    mse = results.mse.copy()
+    own = (mse["recipe"] == "dumoulin2014") & (mse["hidden_size"] == 100)  # one seed diverged
+    mse.loc[own & (mse["status"] == "ok"), "nmse"] = 1e-6
+    size, _ = answered(results, mse)
+    assert not size.startswith("100 units, dumoulin2014")
+
+
+def test_on_the_notes_utterance_its_numbers_stand_beside_ours(results, page):
+    assert "Then and now" not in page.text
+    assert not [row for row in page.rows if row and row[0] == "the 2014 note"]
+    mse = results.mse[results.mse["utterance"] == results.utterances[0]]
+    mse = mse.assign(utterance=standings.NOTE_UTTERANCE)
+    page = Page(results.page(mse=mse))
+    rungs = [row for row in page.rows if row[0] == "the 2014 note"]
+    assert [row[1] for row in rungs] == ["0.485–0.517", "3.74"]
+    rows = {row[0]: row for row in page.rows if row}
+    assert rows["Training MSE"][1] == "0.426"
+    assert rows["Teacher-forced NMSE"][1] == "0.485 to 0.517"
+    header = rows["On the note's own utterance"]
+    assert header[2].startswith("dumoulin2014, 100 hidden units, seed")
+
+
+# --- tables outside the page ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def exported(results):
+    export.write_exports(results.folder, results.mse, results.settings, results.phone_means())
+    return results.folder
+
+
+def test_the_table_for_a_terminal_holds_every_setting(results, exported):
+    lines = (exported / "mse.txt").read_text().splitlines()
+    assert len(lines) == 2 + 3 + 8
+    assert max(map(len, lines)) <= 100
+    assert lines[2].split()[0] == "silence" and lines[2].endswith("baseline")
+    assert any(line.endswith("diverged at 212") for line in lines)
+
+
+def test_markdown_and_latex_have_the_same_rows(results, exported):
+    for name, rows in (("mse", 11), ("by_phone_class", 7), ("by_phone", 12)):
+        written = (exported / f"{name}.md").read_text().splitlines()
+        table = [line for line in written if line.startswith("|")]
+        assert len(table) == 2 + rows, name
+        assert len({line.count(" | ") for line in table}) == 1
+        latex = (exported / f"{name}.tex").read_text()
+        assert latex.count("\\endhead") == 1
+        body = latex.split("\\endlastfoot")[1]
+        assert body.count(r"\\") == rows
+
+
+def test_hostile_names_stay_text_in_markdown_and_latex():
+    name = "a|b <i>*x*</i> $y_1$ \\input{z} & # %\nnext"
+    markdown = export.markdown(["n"], [[name]], "c")
+    assert markdown.splitlines()[-1] == (
+        r"| a\|b \<i\>\*x\*\</i\> \$y\_1\$ \\input\{z\} \& \# % next |"
+    )
+    latex = export.latex(["n"], [[name]], "c")
+    assert r"\$y\_1\$ \textbackslash input\{z\} \& \# \% next \\" in latex
+
+
+# --- how it was made ------------------------------------------------------------------------------
+
+
+def test_jobs_are_read_from_what_snakemake_measured_and_those_of_old_settings_are_not(tmp_path):
+    header = "s\th:m:s\tmax_rss\tmax_vms\n"
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train/a-b-h5-s0.tsv").write_text(header + "61.5\t0:01:01\t250.5\t1\n")
+    (tmp_path / "train/gone-h5-s0.tsv").write_text(header + "9\t0:00:09\t1\t1\n")
+    (tmp_path / "tables.tsv").write_text(header + "0.5\t0:00:00\t-\t-\n")
+    table = provenance.jobs(tmp_path, [("a-b", 5, 0)])
+    assert table[["rule", "job"]].to_numpy().tolist() == [["tables", ""], ["train", "a-b-h5-s0"]]
+    assert table["seconds"].tolist() == [0.5, 61.5]
+    assert np.isnan(table["megabytes"][0]) and table["megabytes"][1] == 250.5
+
+
+def test_a_rule_stands_right_of_all_that_it_needs_and_detours_are_left_out():
+    drawn = provenance.layered(GRAPH)
+    columns = {node["name"]: node["column"] for node in drawn["nodes"]}
+    assert columns == {"extract": 0, "train": 1, "tables": 2, "report": 3}
+    edges = {(start["name"], end["name"]) for start, end in drawn["edges"]}
+    assert edges == {("extract", "train"), ("train", "tables"), ("tables", "report")}
+
+
+def test_the_commit_is_named_with_what_was_changed_since(tmp_path):
+    assert provenance.commit(tmp_path) is None
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    (tmp_path / "Snakefile").write_text("")
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *command], check=True)
+    commit = provenance.commit(tmp_path)
+    assert re.fullmatch("[0-9a-f]{40}", commit)
+    (tmp_path / "Snakefile").write_text("changed")
+    assert provenance.commit(tmp_path) == f"{commit} and uncommitted changes"
+
+
+def test_the_page_tells_the_machine_the_cost_and_what_was_left_out(results):
+    rejected = pd.DataFrame(
+        [
+            ("TRAIN/DR1/FXYZ0/SA1", "SA1.PHN, line 2: no end"),
+            ("TRAIN/DR1/FXYZ0/SA1", "SA1.WAV: cut"),
+        ],
+        columns=["utterance", "text"],
+    )
+    page = Page(results.page(made=made(rejected=rejected, versions=provenance.machine())))
+    assert "1 utterance was left out of the corpus" in page.text
+    assert "TRAIN/DR1/FXYZ0/SA1: SA1.PHN, line 2: no end" in page.text
+    assert "Processor" in page.text and "Memory" in page.text
+    assert ["train", "1", "61.2", "61.2", "512.0"] in page.rows
+    assert ["train", "clipped-h50-s0", "61.2", "512.0"] in page.rows
+    assert ["tables", "1", "2.5", "2.5", "–"] in page.rows

@@ -126,7 +126,9 @@ SHARDS = {(f"TRAIN-DR{region}",) for region in (1, 2, 4, 5, 6, 8)}
 SHARDS |= {("TEST-DR3",), ("TEST-DR7",)}
 EXTRACTION = {"extract": SHARDS, "utterances": {()}}
 SELECTION = {"experiment": {()}, "held_out": {()}, "baselines": {()}}
-GATHERING = {"tables": {()}, "plot_curves": {()}, "plot_stability": {()}, "report": {()}}
+GATHERING = {
+    rule: {()} for rule in ("tables", "plot_curves", "plot_stability", "plot_free_runs", "report")
+}
 
 
 def downstream(settings):
@@ -161,7 +163,15 @@ def test_a_run_leaves_what_the_readme_promises(finished):
     assert np.isfinite(settings[["sharpness", "lyapunov"]]).all(axis=None)
     assert settings["verdict"].eq("stable").all()
     page = (results / "report.html").read_text()
-    assert page.count("<audio") == 4 * 3
+    assert page.count("data-setting=") == 4
+    for name in ("mse.txt", "mse.md", "mse.tex", "by_phone.csv", "by_phone_class.tex"):
+        assert (results / "tables" / name).stat().st_size > 100
+    waveforms = [f"waveforms/{r}/h{h}/s0/{UTTERANCE.replace('/', '-')}"
+                 for r in ("note", "clipped") for h in (3, 5)]  # fmt: skip
+    names = ["mse_over_hidden_size", "training_curves", "stability", "free_runs", *waveforms]
+    for name in names:
+        for suffix in ("svg", "png"):
+            assert (results / f"figures/{name}.{suffix}").stat().st_size > 1000
 
 
 def test_the_audio_is_the_utterance_and_its_reconstructions(finished):
@@ -194,14 +204,16 @@ def test_the_table_says_what_the_audio_holds(finished):
 
 
 def test_nothing_changed_runs_nothing(run):
-    assert "Nothing to be done" in snakemake(run, "all")
+    said = snakemake(run, "all")
+    assert "Nothing to be done" in said and "Teacher-forced" not in said
 
 
 def test_a_report_key_runs_the_report_alone(run):
     before = contents(run)
     config = changed(report={"title": "Another title"})
     assert planned(run, config) == {"report": {()}}
-    snakemake(run, "all")
+    said = snakemake(run, "all")
+    assert (run / "results/tables/mse.txt").read_text() in said
     assert "Another title" in (run / "results/report.html").read_text()
     assert contents(run) == before
     snakemake(run, "all", config=TINY)
@@ -463,7 +475,8 @@ def test_the_targets_stop_at_their_stage(tmp_path):
 def test_snakemakes_own_report_has_the_figures_and_tables(finished):
     snakemake(finished, "all", "--report", "snakemake-report.html")
     page = (finished / "snakemake-report.html").read_text()
-    for name in ("mse.csv", "settings.csv", "mse_over_hidden_size.svg", "stability.svg"):
+    for name in ("mse.csv", "settings.csv", "by_phone_class.csv", "mse_over_hidden_size.svg",
+                 "stability.svg", "free_runs.png"):  # fmt: skip
         assert name in page
     assert "Waveforms" in page and UTTERANCE.replace("/", "-") in page
 
@@ -525,7 +538,8 @@ def test_bad_utterances_are_left_out_and_listed_where_that_is_asked_for(finished
     assert rejected["text"].str.contains("SI102[23]").all()
     good = pd.read_parquet(tmp_path / "results/corpus/utterances.parquet")
     assert len(good) == 78
-    assert "2 utterances were left out" in (tmp_path / "results/report.html").read_text()
+    page = (tmp_path / "results/report.html").read_text()
+    assert "Utterances left out of the corpus (2)" in page
     model = Network.load(tmp_path / "results/runs/clipped/h3/s0/model.safetensors")
     assert model.num_phones == 40, "39 phones and none"
 

@@ -30,7 +30,7 @@ def plot_training_curves(
     settings : DataFrame
         The columns of tables/settings.csv; `status` tells which settings diverged.
     path : path
-        The SVG file to write.
+        The SVG file to write; the PNG goes beside it.
     """
     diverged = {
         (row.recipe, int(row.hidden_size), int(row.seed)): row.status == "diverged"

@@ -66,7 +66,7 @@ def plot_mse_over_hidden_size(mse: pd.DataFrame, path: str | Path) -> None:
     mse : DataFrame
         The columns of tables/mse.csv.
     path : path
-        The SVG file to write.
+        The SVG file to write; the PNG goes beside it.
     """
     means = mean_over_utterances(mse)
     is_baseline = means["recipe"].str.startswith("baseline:")

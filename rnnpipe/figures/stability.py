@@ -38,7 +38,7 @@ def plot_stability(
         The settings of one recipe: from `rnnpipe.stability.at_start`, history.parquet and
         dynamics.parquet.
     path : path
-        The SVG or PNG file to write.
+        The SVG file to write; the PNG goes beside it.
     """
     sizes = sorted({start.hidden_size for start in starts})
     shades = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.85, len(sizes)))

@@ -1,6 +1,5 @@
 """What the figures share: colours, type, legends, and how a file is written."""
 
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -83,21 +83,25 @@ def legend_inches(entries: int) -> float:
 
 @contextmanager
 def drawing(path: str | Path, figsize: tuple[float, float]) -> Iterator[Figure]:
-    """A figure that is written to `path` at the end, without dates or versions in the file."""
+    """A figure that is written at the end as `path`, an SVG, and beside it as a PNG of 300 dpi.
+
+    Neither has dates or versions in it.
+    """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=figsize, facecolor="white")
         yield figure
+        undated = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         with replacing(path) as temporary:
-            if temporary.suffix == ".svg":
-                undated = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-                figure.savefig(temporary, metadata=undated)
-            else:
-                _write_png(figure, temporary)
+            figure.savefig(temporary, metadata=undated)
+        with replacing(Path(path).with_suffix(".png")) as temporary:
+            _write_png(figure, temporary)
 
 
 def _write_png(figure: Figure, path: Path) -> None:
     """64 colours are plenty for lines, and make the file three times smaller."""
-    pixels = io.BytesIO()
-    figure.savefig(pixels, format="png", dpi=150)
-    image = Image.open(pixels).convert("RGB").quantize(64, dither=Image.Dither.NONE)
-    image.save(path, format="PNG", optimize=True)
+    figure.set_dpi(300)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    image = image.quantize(64, dither=Image.Dither.NONE)
+    image.save(path, format="PNG", dpi=(300, 300))

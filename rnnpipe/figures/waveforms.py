@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.figures.style import FAINT, FREE_RUNNING, INK, ORIGINAL, TEACHER_FORCED, drawing
 
+SLOTS = 2000  # across a whole utterance
+
 
 def plot_waveforms(
     original: np.ndarray,
@@ -38,7 +40,7 @@ def plot_waveforms(
     zoom_ms : float
         Length of the magnified stretch in milliseconds.
     path : path
-        The PNG file to write.
+        The SVG file to write; the PNG goes beside it.
     title : str
         Stands above the figure, as plain text.
     """
@@ -62,9 +64,8 @@ def plot_waveforms(
         whole = [figure.add_subplot(grid[i]) for i in range(3)]
         zoomed = [figure.add_subplot(grid[i]) for i in (4, 5)]
 
-        seconds = np.arange(len(original)) / SAMPLING_RATE
         for axes, (name, (samples, colour)) in zip(whole, sounds.items(), strict=True):
-            axes.plot(seconds, samples, color=colour, lw=0.6)
+            axes.plot(*_extremes(samples), color=colour, lw=0.6)
             axes.set_xlim(0, len(original) / SAMPLING_RATE)
             axes.axvspan(start / SAMPLING_RATE, stop / SAMPLING_RATE, color="#F0E442", alpha=0.35)
             axes.axvspan(0, order / SAMPLING_RATE, color=INK, alpha=0.15, lw=0)
@@ -99,6 +100,18 @@ def _loudest_stretch(samples: np.ndarray, order: int, length: int) -> tuple[int,
     first = min(order, len(samples) - length)
     start = first + int(np.argmax((energy[length:] - energy[:-length])[first:]))
     return start, start + length
+
+
+def _extremes(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds and samples to draw: of many samples, the lowest and highest of each slot.
+
+    Keeps an SVG small, whatever the length of the utterance.
+    """
+    if len(samples) <= 2 * SLOTS:
+        return np.arange(len(samples)) / SAMPLING_RATE, samples
+    edges = np.linspace(0, len(samples), SLOTS + 1).astype(int)[:-1]
+    ends = [extreme.reduceat(samples, edges) for extreme in (np.minimum, np.maximum)]
+    return np.repeat(edges / SAMPLING_RATE, 2), np.stack(ends, axis=1).ravel()
 
 
 def _lane(axes: Axes, name: str, colour: str, limit: float, *, last: bool) -> None:

@@ -4,9 +4,12 @@ import os
 import shlex
 import shutil
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import yaml
+from snakemake.io import apply_wildcards
 
 # The library beside this workflow, whether it was installed or not; jobs get it the same way.
 sys.path.insert(0, str(Path(workflow.basedir)))
@@ -26,7 +29,8 @@ EXPERIMENT = "results/corpus/experiment.json"
 HELD_OUT = "results/corpus/held_out.json"
 RUN = "results/runs/{recipe}/h{hidden}/s{seed}"
 WAVEFORMS = "results/figures/waveforms/{recipe}/h{hidden}/s{seed}"
-TABLES = [f"results/tables/{name}.csv" for name in ("mse", "settings", "phones")]
+TABLES = "results/tables"
+FIGURES = "results/figures"
 REPORT = "results/report.html"
 
 
@@ -102,6 +106,46 @@ USED_CONFIG = config | {"recipes": {name: config["recipes"][name] for name in us
 def per_setting(path):
     """Fill `path`, which names a recipe, a hidden size and a seed, for every setting in turn."""
     return [path.format(recipe=r, hidden=h, seed=s) for r, h, s in SETTINGS]
+
+
+def figure(name):
+    """A figure as it is written: SVG for the screen, PNG for what takes no SVG."""
+
+    def drawn(suffix):
+        labels = {"figure": name.replace("_", " "), "format": suffix.upper()}
+        path, caption = f"{FIGURES}/{name}.{suffix}", f"../report/{name}.rst"
+        return report(path, caption=caption, category="Figures", labels=labels)
+
+    return [drawn("svg"), drawn("png")]
+
+
+def rule_graph(wildcards):
+    """Which rules each rule needs: those that make the files that it reads."""
+    example = dict(zip(("recipe", "hidden", "seed"), map(str, SETTINGS[0])))
+    example["shard"] = next(iter(SHARDS))
+
+    def files(names):
+        for name in names:
+            asked = name(SimpleNamespace(**example)) if callable(name) else name
+            for file in [asked] if isinstance(asked, str) else asked:
+                yield apply_wildcards(str(file), example)
+
+    makers = {file: one.name for one in workflow.rules for file in files(one.output)}
+    return {
+        one.name: sorted({makers[file] for file in files(one.input) if file in makers})
+        for one in workflow.rules
+        if one.output
+    }
+
+
+STARTED = time.time()
+
+
+def print_table():
+    """End a run that made the report with the errors of all settings, for terminals and logs."""
+    made = Path(REPORT).exists() and Path(REPORT).stat().st_mtime >= STARTED
+    if made:
+        print(f"\n{Path(TABLES, 'mse.txt').read_text()}\nAll else stands in {REPORT}.")
 
 
 wildcard_constraints:

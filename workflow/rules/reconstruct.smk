@@ -11,6 +11,7 @@ rule reconstruct:
     output:
         audio=directory(f"{RUN}/reconstructions"),
         table=f"{RUN}/reconstructions.csv",
+        horizon=f"{RUN}/horizon.csv",
     log:
         "results/logs/reconstruct/{recipe}-h{hidden}-s{seed}.log",
     benchmark:

@@ -12,15 +12,21 @@ rule tables:
         experiment=EXPERIMENT,
         held_out=HELD_OUT,
     output:
-        mse=report("results/tables/mse.csv", caption="../report/mse_table.rst", category="Tables"),
-        settings=report(
-            "results/tables/settings.csv",
-            caption="../report/settings_table.rst",
-            category="Tables",
-        ),
-        phones=report(
-            "results/tables/phones.csv", caption="../report/phones_table.rst", category="Tables"
-        ),
+        **{
+            name: report(
+                f"{TABLES}/{name}.csv",
+                caption=f"../report/{name}_table.rst",
+                category="Tables",
+                labels={"table": name, "format": "CSV"},
+            )
+            for name in ("mse", "settings", "phones", "by_phone", "by_phone_class")
+        },
+        text=f"{TABLES}/mse.txt",
+        for_papers=[
+            f"{TABLES}/{name}.{suffix}"
+            for name in ("mse", "by_phone", "by_phone_class")
+            for suffix in ("md", "tex")
+        ],
     log:
         "results/logs/tables.log",
     benchmark:
@@ -38,20 +44,12 @@ rule tables:
 
 rule plot_curves:
     input:
-        mse="results/tables/mse.csv",
-        settings="results/tables/settings.csv",
+        mse=f"{TABLES}/mse.csv",
+        settings=f"{TABLES}/settings.csv",
         histories=per_setting(f"{RUN}/history.parquet"),
     output:
-        sizes=report(
-            "results/figures/mse_over_hidden_size.svg",
-            caption="../report/mse_over_hidden_size.rst",
-            category="Figures",
-        ),
-        training=report(
-            "results/figures/training_curves.svg",
-            caption="../report/training_curves.rst",
-            category="Figures",
-        ),
+        sizes=figure("mse_over_hidden_size"),
+        training=figure("training_curves"),
     log:
         "results/logs/plot_curves.log",
     benchmark:
@@ -72,11 +70,7 @@ rule plot_stability:
         histories=per_setting(f"{RUN}/history.parquet"),
         dynamics=per_setting(f"{RUN}/dynamics.parquet"),
     output:
-        report(
-            "results/figures/stability.svg",
-            caption="../report/stability.rst",
-            category="Figures",
-        ),
+        figure("stability"),
     log:
         "results/logs/plot_stability.log",
     benchmark:
@@ -91,6 +85,30 @@ rule plot_stability:
         "../scripts/plot_stability.py"
 
 
+rule plot_free_runs:
+    input:
+        mse=f"{TABLES}/mse.csv",
+        audio=per_setting(f"{RUN}/reconstructions"),
+        horizons=per_setting(f"{RUN}/horizon.csv"),
+        utterances=UTTERANCES,
+        experiment=EXPERIMENT,
+    output:
+        figure("free_runs"),
+    log:
+        "results/logs/plot_free_runs.log",
+    benchmark:
+        "results/benchmarks/plot_free_runs.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=SETTINGS,
+    script:
+        "../scripts/plot_free_runs.py"
+
+
+# For print and for papers: the page draws its own, which can be zoomed.
 rule plot_waveforms:
     input:
         audio=f"{RUN}/reconstructions",
@@ -100,7 +118,7 @@ rule plot_waveforms:
     output:
         report(
             directory(WAVEFORMS),
-            patterns=["{utterance}.png"],
+            patterns=["{utterance}.svg"],
             caption="../report/waveforms.rst",
             category="Waveforms",
             labels={
@@ -127,22 +145,29 @@ rule plot_waveforms:
 
 rule report:
     input:
-        mse="results/tables/mse.csv",
-        settings="results/tables/settings.csv",
+        **{
+            name: f"{TABLES}/{name}.csv"
+            for name in ("mse", "settings", "by_phone", "by_phone_class")
+        },
         audio=per_setting(f"{RUN}/reconstructions"),
-        sizes="results/figures/mse_over_hidden_size.svg",
-        training="results/figures/training_curves.svg",
-        stability="results/figures/stability.svg",
+        sizes=f"{FIGURES}/mse_over_hidden_size.svg",
+        training=f"{FIGURES}/training_curves.svg",
+        stability=f"{FIGURES}/stability.svg",
+        free_runs=f"{FIGURES}/free_runs.svg",
         runs=per_setting(f"{RUN}/run.json"),
         histories=per_setting(f"{RUN}/history.parquet"),
         dynamics=per_setting(f"{RUN}/dynamics.parquet"),
-        waveforms=per_setting(WAVEFORMS),
         utterances=UTTERANCES,
         rejected=REJECTED,
         experiment=EXPERIMENT,
         held_out=HELD_OUT,
     output:
-        report(REPORT, caption="../report/report.rst", category="Report"),
+        report(
+            REPORT,
+            caption="../report/report.rst",
+            category="Report",
+            labels={"page": "everything"},
+        ),
     log:
         "results/logs/report.log",
     benchmark:
@@ -154,5 +179,8 @@ rule report:
     params:
         settings=SETTINGS,
         config=USED_CONFIG,
+        graph=rule_graph,
+        # What the jobs cost is read where it lies: it is measured anew each time, and no input.
+        benchmarks="results/benchmarks",
     script:
         "../scripts/report.py"

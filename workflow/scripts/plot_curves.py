@@ -11,5 +11,5 @@ with job(snakemake):
         setting: pd.read_parquet(path)
         for setting, path in zip(snakemake.params.settings, snakemake.input.histories, strict=True)
     }
-    plot_mse_over_hidden_size(pd.read_csv(snakemake.input.mse), snakemake.output.sizes)
-    plot_training_curves(histories, settings, snakemake.output.training)
+    plot_mse_over_hidden_size(pd.read_csv(snakemake.input.mse), snakemake.output.sizes[0])
+    plot_training_curves(histories, settings, snakemake.output.training[0])

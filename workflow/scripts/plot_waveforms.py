@@ -30,6 +30,6 @@ with job(snakemake):
             ],
             experiment.order,
             snakemake.params.zoom_ms,
-            Path(snakemake.output[0], f"{name}.png"),
+            Path(snakemake.output[0], f"{name}.svg"),
             f"{utterance}: {setting}",
         )

@@ -1,25 +1,35 @@
 """Reconstruct what the experiment trains on, and what it holds out, with one network."""
 
+from itertools import islice
+
 from job import job
 
 from rnnpipe.experiment import Experiment, load_held_out
 from rnnpipe.files import replacing
+from rnnpipe.horizon import horizon_errors
 from rnnpipe.model import Network
 from rnnpipe.reconstruct import reconstruct_utterances, sampling_std
 from rnnpipe.tables import read_run
 from rnnpipe.windows import load_series
 
+HEARD = 16  # training utterances that the error over the horizon is averaged over, at most
+
 with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)
-    items = experiment.utterances + load_held_out(snakemake.input.held_out)
+    trained, held_out = experiment.utterances, load_held_out(snakemake.input.held_out)
+    network, limit = Network.load(snakemake.input.model), snakemake.params.limit
+    series = load_series(snakemake.input.windows, trained + held_out)
     training_mse = read_run(snakemake.input.run)["final_training_mse"]
     table = reconstruct_utterances(
-        Network.load(snakemake.input.model),
-        load_series(snakemake.input.windows, items),
+        network,
+        series,
         snakemake.output.audio,
-        limit=snakemake.params.limit,
+        limit=limit,
         noise_std=sampling_std(snakemake.params.sample, training_mse),
         seed=int(snakemake.wildcards.seed),
     )
-    with replacing(snakemake.output.table) as temporary:
-        table.to_csv(temporary, index=False)
+    heard = list(islice(series, min(HEARD, len(trained))))
+    horizon = horizon_errors(network, heard, limit)
+    for rows, path in ((table, snakemake.output.table), (horizon, snakemake.output.horizon)):
+        with replacing(path) as temporary:
+            rows.to_csv(temporary, index=False)

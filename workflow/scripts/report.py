@@ -6,54 +6,69 @@ from pathlib import Path
 import pandas as pd
 from job import job
 
+from rnnpipe import report
 from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.experiment import Experiment, load_held_out
+from rnnpipe.items import phones_of
 from rnnpipe.remarks import remarks
-from rnnpipe.report import write_report
+from rnnpipe.report import provenance
 from rnnpipe.stability import at_start, cures
 from rnnpipe.tables import read_run
 
 with job(snakemake):
-    settings = snakemake.params.settings
-    experiment = Experiment.load(snakemake.input.experiment)
-    corpus = pd.read_parquet(snakemake.input.utterances, columns=["num_samples"])["num_samples"]
-    config = snakemake.params.config
+    given, params = snakemake.input, snakemake.params
+    settings, config = params.settings, params.config
+    experiment = Experiment.load(given.experiment)
     shown = slice(config["report"]["utterances"])
-    drawn = experiment.utterances[shown] + load_held_out(snakemake.input.held_out)[shown]
-    root = config["corpus"]["root"]
-    runs = [read_run(path) for path in snakemake.input.runs]
-    histories = [pd.read_parquet(path) for path in snakemake.input.histories]
-    dynamics = [pd.read_parquet(path) for path in snakemake.input.dynamics]
+    drawn = experiment.utterances[shown] + load_held_out(given.held_out)[shown]
+    corpus = pd.read_parquet(given.utterances, columns=["utterance", "num_samples", "phones"])
+    phones = corpus.set_index("utterance")["phones"]
+    runs = [read_run(path) for path in given.runs]
+    histories = [pd.read_parquet(path) for path in given.histories]
+    dynamics = [pd.read_parquet(path) for path in given.dynamics]
     starts = [at_start(run, measured) for run, measured in zip(runs, dynamics, strict=True)]
-    mse = pd.read_csv(snakemake.input.mse)
-    write_report(
+    code = Path(report.__file__).parents[2]
+    versions = {name: version(name) for name in ("rnnpipe", "snakemake", "torch", "numba")}
+    versions |= {"git commit": provenance.commit(code) or "none"} | provenance.machine()
+    root = config["corpus"]["root"]
+    mse = pd.read_csv(given.mse)
+    report.write_report(
         snakemake.output[0],
         title=config["report"]["title"],
         mse=mse,
-        settings=pd.read_csv(snakemake.input.settings),
+        settings=pd.read_csv(given.settings),
+        phones={key: pd.read_csv(given[f"by_{key}"]) for key in ("phone", "phone_class")},
+        tables={
+            name: Path(given[name]) for name in ("mse", "settings", "by_phone", "by_phone_class")
+        },
         run_folders={
             setting: Path(audio).parent
-            for setting, audio in zip(settings, snakemake.input.audio, strict=True)
+            for setting, audio in zip(settings, given.audio, strict=True)
         },
-        waveform_figures={
-            (setting, utterance): Path(folder, f"{utterance.replace('/', '-')}.png")
-            for setting, folder in zip(settings, snakemake.input.waveforms, strict=True)
-            for utterance in drawn
+        utterances={
+            item: [
+                (int(phone["start"]), int(phone["end"]), phone["label"])
+                for phone in phones_of(item, phones, experiment.order)
+            ]
+            for item in drawn
         },
-        curve_figure=Path(snakemake.input.training),
-        size_figure=Path(snakemake.input.sizes),
-        stability_figure=Path(snakemake.input.stability),
+        order=experiment.order,
+        drawn={name: Path(given[name]) for name in ("sizes", "training", "stability", "free_runs")},
         starts=starts,
         cures=cures(starts, runs, histories),
-        config=config,
-        versions={name: version(name) for name in ("rnnpipe", "snakemake", "torch", "numba")},
         corpus={
             "name": "mini-TIMIT" if root is None else "TIMIT",
             "root": root,
             "synthetic": root is None,
             "utterances": len(corpus),
-            "rejected": pd.read_csv(snakemake.input.rejected)["utterance"].nunique(),
-            "hours": corpus.sum() / SAMPLING_RATE / 3600,
+            "hours": corpus["num_samples"].sum() / SAMPLING_RATE / 3600,
         },
         remarks=remarks(mse, config["reconstruct"]["sample"]),
+        made=report.Made(
+            config=config,
+            versions=versions,
+            jobs=provenance.jobs(params.benchmarks, settings),
+            graph=params.graph,
+            rejected=pd.read_csv(given.rejected),
+        ),
     )

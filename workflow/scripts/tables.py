@@ -1,4 +1,6 @@
-"""Gather all settings into the three tables."""
+"""Gather all settings into the tables, and write them for papers and terminals too."""
+
+from pathlib import Path
 
 import pandas as pd
 from job import job
@@ -6,7 +8,8 @@ from job import job
 from rnnpipe.experiment import Experiment, load_held_out
 from rnnpipe.files import replacing
 from rnnpipe.items import phones_of
-from rnnpipe.phone_errors import gather_phone_errors
+from rnnpipe.phone_errors import gather_phone_errors, mean_phone_errors
+from rnnpipe.report import write_exports
 from rnnpipe.tables import gather, read_run
 
 with job(snakemake):
@@ -20,7 +23,7 @@ with job(snakemake):
         held_out,
     )
     phones = pd.read_parquet(snakemake.input.utterances).set_index("utterance")["phones"]
-    by_phone = gather_phone_errors(
+    errors = gather_phone_errors(
         snakemake.params.settings,
         snakemake.input.audio,
         {
@@ -28,8 +31,13 @@ with job(snakemake):
             for item in experiment.utterances + held_out
         },
         experiment.order,
+        experiment.std,
         held_out,
     )
-    for table, path in zip((mse, settings, by_phone), snakemake.output, strict=True):
-        with replacing(path) as temporary:
+    means = {key: mean_phone_errors(errors, key) for key in ("phone", "phone_class")}
+    tables = {"mse": mse, "settings": settings, "phones": errors}
+    tables |= {f"by_{key}": table for key, table in means.items()}
+    for name, table in tables.items():
+        with replacing(snakemake.output[name]) as temporary:
             table.to_csv(temporary, index=False)
+    write_exports(Path(snakemake.output.mse).parent, mse, settings, means)

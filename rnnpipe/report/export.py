@@ -1,0 +1,149 @@
+"""The tables outside the page: Markdown and LaTeX for a paper, plain text for a terminal."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from rnnpipe.figures import RECONSTRUCTIONS
+from rnnpipe.files import replacing
+from rnnpipe.report import rows, standings
+from rnnpipe.report.numbers import significant, tenths
+
+CAPTIONS = {
+    "mse": "Error of every setting and baseline, teacher-forced and free-running: MSE in "
+    "standardised units, NMSE, SNR and horizon; means over the utterances.",
+    "by_phone": "MSE by phone of the best setting of each recipe, in standardised units.",
+    "by_phone_class": "MSE by class of phone of the best setting of each recipe, in standardised "
+    "units.",
+}
+
+
+def write_exports(
+    folder: str | Path,
+    mse: pd.DataFrame,
+    settings: pd.DataFrame,
+    phones: Mapping[str, pd.DataFrame],
+) -> None:
+    """Write mse, by_phone and by_phone_class as .md and .tex, and mse as .txt, into a folder.
+
+    Parameters
+    ----------
+    folder : path
+        Where the CSV files are.
+    mse, settings : DataFrame
+        The columns of tables/mse.csv and tables/settings.csv.
+    phones : mapping from {"phone", "phone_class"} to DataFrame
+        From `rnnpipe.phone_errors.mean_phone_errors`.
+    """
+    everyone = standings.standings(mse, settings)
+    entries = [row for row in everyone if not row["baseline"]]
+    tables = {"mse": _by_setting(everyone)}
+    for key, table in phones.items():
+        tables[f"by_{key}"] = _by_phone(rows.by_phone(table, entries, key), key)
+    for name, (header, body) in tables.items():
+        for suffix, write in ((".md", markdown), (".tex", latex)):
+            with replacing(Path(folder, f"{name}{suffix}")) as temporary:
+                temporary.write_text(write(header, body, CAPTIONS[name]), encoding="utf-8")
+    with replacing(Path(folder, "mse.txt")) as temporary:
+        temporary.write_text(text(everyone), encoding="utf-8")
+
+
+def _by_setting(everyone: Sequence[dict]) -> tuple[list[str], list[list[str]]]:
+    header = ["recipe", "hidden", "seed", "training MSE"]
+    for short in ("teacher-forced", "free-running"):
+        header += [f"{short} MSE", f"{short} NMSE", f"{short} SNR (dB)"]
+    header += ["free-running horizon (ms)", "status"]
+    body = []
+    for row in everyone:
+        name, hidden, seed = row["setting"]
+        line = [name.removeprefix("baseline:"), *(str(n) for n in (hidden, seed))]
+        if row["baseline"]:
+            line[1:] = ["", ""]
+        line.append("" if row["baseline"] else significant(row["training_mse"]))
+        for kind in RECONSTRUCTIONS:
+            one = row[kind]
+            line += [significant(one["mse"]), significant(one["nmse"]), tenths(one["snr_db"])]
+        line.append(tenths(row["free_running"]["horizon_ms"]))
+        line.append(_status(row))
+        body.append(line)
+    return header, body
+
+
+def _status(row: Mapping) -> str:
+    if row["baseline"]:
+        return "baseline"
+    if row["diverged"]:
+        return f"diverged at {row['diverged_at']}"
+    return "free run cut off" if row["cut_off"] else "ok"
+
+
+def _by_phone(table: Mapping, key: str) -> tuple[list[str], list[list[str]]]:
+    header = [key.replace("_", " "), *(["class"] if key == "phone" else []), "segments", "silence"]
+    for group in table["groups"]:
+        for kind, name in RECONSTRUCTIONS.items():
+            about = group["names"].get(kind, "no result")
+            header.append(f"{group['recipe']} {name.lower()} ({about})")
+    body = [
+        [row["name"], *([row["phone_class"]] if key == "phone" else []), str(row["segments"]),
+         *(text.strip("\u2007\u2008") for text in (row["power"], *row["columns"]))]
+        for row in table["rows"]
+    ]  # fmt: skip
+    return header, body
+
+
+def markdown(header: Sequence[str], body: Sequence[Sequence[str]], caption: str) -> str:
+    """Write a table as Markdown. Names appear as they are, whatever they would mean there."""
+    lines = [header, ["---"] * len(header), *body]
+    written = [
+        "| " + " | ".join(cell if cell == "---" else _in_markdown(cell) for cell in line) + " |"
+        for line in lines
+    ]
+    return "\n".join([caption, "", *written, ""])
+
+
+def _in_markdown(cell: str) -> str:
+    """A backslash takes the meaning from any mark (CommonMark, 2.4); a line ends a row."""
+    one_line = " ".join(cell.split())
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~&$^])", r"\\\1", one_line)
+
+
+def latex(header: Sequence[str], body: Sequence[Sequence[str]], caption: str) -> str:
+    """Write a table as LaTeX for the packages booktabs and longtable."""
+    lines = [[" ".join(cell.split()) for cell in line] for line in (header, *body)]
+    table = pd.DataFrame(lines[1:], columns=lines[0])
+    columns = "l" + "r" * (len(header) - 1)
+    written = table.to_latex(
+        index=False, escape=True, caption=caption, longtable=True, column_format=columns
+    )
+    for sign, command in {"∞": r"$\infty$", "−": "$-$", "–": "--"}.items():
+        written = written.replace(sign, command)
+    return f"% needs \\usepackage{{booktabs,longtable}}\n{written}"
+
+
+def text(everyone: Sequence[dict]) -> str:
+    """Write the table by setting as plain text, narrow enough for a terminal."""
+    lines = [["recipe", "hidden", "seed", "training", *["MSE", "NMSE"] * 2, "horizon ms", "status"]]
+    for row in everyone:
+        recipe, hidden, seed = row["setting"]
+        network = [str(hidden), str(seed), significant(row["training_mse"])]
+        lines.append(
+            [" ".join(recipe.removeprefix("baseline:").split())]
+            + (["", "", ""] if row["baseline"] else network)
+            + [significant(row[kind][one]) for kind in RECONSTRUCTIONS for one in ("mse", "nmse")]
+            + [tenths(row["free_running"]["horizon_ms"]), _status(row)]
+        )
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    for first, name in zip((4, 6), RECONSTRUCTIONS.values(), strict=True):
+        widths[first] = max(widths[first], len(name) - widths[first + 1] - 2)
+    groups = [
+        name.rjust(widths[first] + 2 + widths[first + 1])
+        for first, name in zip((4, 6), RECONSTRUCTIONS.values(), strict=True)
+    ]
+    written = ["  ".join([" " * (sum(widths[:4]) + 6), *groups])]
+    for line in lines:
+        cells = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
+        cells[0], cells[-1] = line[0].ljust(widths[0]), line[-1]
+        written.append("  ".join(cells).rstrip())
+    return "\n".join([*written, ""])

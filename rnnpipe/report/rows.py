@@ -1,0 +1,160 @@
+"""The rows of the page's smaller tables, as text."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from rnnpipe.corpus.audio import SAMPLING_RATE
+from rnnpipe.figures import RECONSTRUCTIONS
+from rnnpipe.report.numbers import aligned, significant, tenths, whole
+from rnnpipe.report.standings import best
+from rnnpipe.stability import Start, signed
+
+
+def measures(standings: Sequence[dict]) -> dict[str, list[str]]:
+    """Columns of the table by setting, aligned at the decimal point, in the order of the rows."""
+    columns = {"training_mse": aligned(row["training_mse"] for row in standings)}
+    for kind in RECONSTRUCTIONS:
+        for measure in ("mse", "nmse"):
+            columns[f"{kind}.{measure}"] = aligned(row[kind][measure] for row in standings)
+        for measure in ("snr_db", "horizon_ms"):
+            columns[f"{kind}.{measure}"] = [tenths(row[kind][measure]) for row in standings]
+    return columns
+
+
+def by_utterance(mse: pd.DataFrame) -> list[dict]:
+    """One row a setting (or baseline) and utterance."""
+    keys = ["recipe", "hidden_size", "seed", "utterance", "set"]
+    table = []
+    for (recipe, hidden, seed, utterance, set_), group in mse.groupby(
+        keys, dropna=False, sort=False
+    ):
+        name = utterance if set_ == "train" else f"{utterance} (held out)"
+        row = {"utterance": name, "hidden": whole(hidden), "seed": whole(seed)}
+        row["recipe"] = recipe.removeprefix("baseline:")
+        row["baseline"] = recipe.startswith("baseline:")
+        row["diverged"] = (group["status"] == "diverged").any()
+        for measured in group.to_dict("records"):
+            stop = measured["stopped_at"]
+            row[measured["reconstruction"]] = {
+                "nmse": significant(measured["nmse"]),
+                "snr_db": tenths(measured["snr_db"]),
+                "horizon_ms": tenths(measured["horizon_ms"]),
+                "cut_off_at": "" if pd.isna(stop) else f"{stop / SAMPLING_RATE:.3f}",
+            }
+        table.append(row)
+    return table
+
+
+def by_phone(table: pd.DataFrame, rows: Sequence[dict], key: str) -> dict:
+    """Lay out the error by phone or by phone class: a column a recipe and kind.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `rnnpipe.phone_errors.mean_phone_errors`.
+    rows : sequence of dict
+        The settings of `standings`: a recipe is represented by its best one of each kind.
+    key : {"phone", "phone_class"}
+        What a row stands for.
+
+    Returns
+    -------
+    dict
+        groups: a recipe and, by kind, the name of its setting; rows: name, phone_class, segments,
+        power and a text a column.
+    """
+    recipes = list(dict.fromkeys(row["setting"][0] for row in rows))
+    setting = ["recipe", "hidden_size", "seed"]
+    groups, columns = [], []
+    for recipe in recipes:
+        own = [row for row in rows if row["setting"][0] == recipe]
+        leaders = {kind: best(own, kind) for kind in RECONSTRUCTIONS}
+        groups.append({"recipe": recipe, "names": {}})
+        for kind, leader in leaders.items():
+            found = pd.Series(dtype=float)
+            if leader is not None:
+                is_own = (table[setting] == list(leader["setting"])).all(axis=1)
+                is_own &= table["reconstruction"] == kind
+                found = table[is_own].set_index(key)["mse"]
+                _, hidden, seed = leader["setting"]
+                groups[-1]["names"][kind] = f"{hidden} units, seed {seed}"
+            columns.append(found)
+    about = table.drop_duplicates(key).set_index(key)
+    names = sorted(about.index, key=lambda name: (about.loc[name, "phone_class"], name)
+                   if key == "phone" else name)  # fmt: skip
+    power = aligned(about.loc[name, "power"] for name in names)
+    texts = [aligned(found.get(name, math.nan) for name in names) for found in columns]
+    return {
+        "groups": groups,
+        "rows": [
+            {
+                "name": name,
+                "phone_class": about.loc[name, "phone_class"] if key == "phone" else name,
+                "segments": int(about.loc[name, "segments"]),
+                "power": power[i],
+                "columns": [column[i] for column in texts],
+            }
+            for i, name in enumerate(names)
+        ],
+    }
+
+
+def training(settings: pd.DataFrame) -> list[dict]:
+    """How the settings trained, and what it cost."""
+    return [
+        {
+            "recipe": row["recipe"],
+            "hidden": int(row["hidden_size"]),
+            "seed": int(row["seed"]),
+            "parameters": f"{int(row['parameters']):,}",
+            "updates": f"{int(row['updates']):,}",
+            "seconds": tenths(row["wall_seconds"]),
+            "speed": f"{row['samples_per_second']:,.0f}",
+            "clipped": "–" if math.isnan(share := row["clipped_share"]) else f"{share:.1%}",
+            "status": row["status"],
+            "diverged_at": whole(row["diverged_at"]),
+        }
+        for row in settings.to_dict("records")
+    ]
+
+
+def verdicts(starts: Sequence[Start], settings: pd.DataFrame) -> list[dict]:
+    """What was predicted before training, against what happened."""
+    return [
+        {
+            "recipe": start.recipe,
+            "hidden": start.hidden_size,
+            "seed": start.seed,
+            "sharpness": significant(start.sharpness),
+            "limit": significant(start.limit),
+            "block": "–" if math.isnan(start.share) else f"{start.block} {start.share:.0f} %",
+            "lyapunov": signed(start.lyapunov),
+            "step": "–" if math.isnan(start.limit) else "rises" if start.step else "never rises",
+            "time": "rises" if start.time else "never rises",
+            "rises": "rises" if start.rises else "never rises",
+            "verdict": verdict,
+        }
+        for start, verdict in zip(starts, settings["verdict"], strict=True)
+    ]
+
+
+def cure(row: Mapping) -> dict:
+    """One of the recipes side by side at a size that fails."""
+    seeds = row["seeds"]
+
+    def of_seeds(count: int) -> str:
+        return {0: "no", seeds: "yes"}.get(count, f"{count} of {seeds} seeds")
+
+    return {
+        "recipe": row["recipe"],
+        "hidden": row["hidden_size"],
+        "seeds": seeds,
+        "trains": of_seeds(row["trained"]),
+        "rises": of_seeds(row["rising"]),
+        "final_mse": significant(row["final_mse"]),
+        "reached": "never" if math.isnan(row["reached"]) else f"{row['reached']:.0f}",
+        "sharpness": significant(row["sharpness"]),
+        "limit": significant(row["limit"]),
+    }

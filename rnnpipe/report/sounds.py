@@ -1,0 +1,124 @@
+"""The sounds of the page: each once, as FLAC, which is lossless and half the size of WAV."""
+
+import base64
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from rnnpipe.errors import RnnpipeError
+
+KINDS = {
+    "original": "Original",
+    "teacher_forced": "Teacher-forced",
+    "free_running": "Free-running",
+}
+MEGABYTE = 2**20
+SHARE = 0.45 * MEGABYTE  # of the page, for each setting
+LEAST, MOST = 8 * MEGABYTE, 48 * MEGABYTE
+
+
+class Sounds:
+    """The sounds that have gone into the page, as base64 of FLAC by a short key.
+
+    Parameters
+    ----------
+    folders : mapping from setting to path
+        Folders that hold reconstructions/, by (recipe, hidden size, seed).
+    """
+
+    def __init__(self, folders: Mapping[tuple[str, int, int], Path]) -> None:
+        self.folders = folders
+        self.blocks: dict[str, str] = {}
+        self.size = 0
+        self.bound = min(max(SHARE * len(folders), LEAST), MOST)
+        self._originals: dict[str, str] = {}
+
+    def gather(
+        self, settings: Sequence[tuple[str, int, int]], utterances: Sequence[str]
+    ) -> dict[tuple[tuple[str, int, int], str], dict[str, str]]:
+        """Take the sounds of the settings in turn until the page is full.
+
+        The first utterance of every setting comes first, then the second of every setting.
+
+        Parameters
+        ----------
+        settings : sequence of (recipe, hidden size, seed)
+            The most important first.
+        utterances : sequence of str
+            Their ids.
+
+        Returns
+        -------
+        mapping from (setting, utterance) to mapping
+            Keys into `blocks` by kind: original, teacher_forced, free_running.
+
+        Raises
+        ------
+        RnnpipeError
+            A WAV file is missing.
+        """
+        taken = {}
+        for utterance in utterances:
+            for setting in settings:
+                new = dict(self._read(setting, utterance))
+                if self.size + sum(map(len, new.values())) > self.bound:
+                    return taken
+                taken[setting, utterance] = keys = {"original": self._originals[utterance]}
+                for kind, block in new.items():
+                    keys.setdefault(kind, f"s{len(self.blocks)}")
+                    self.blocks[keys[kind]] = block
+                    self.size += len(block)
+        return taken
+
+    def _read(self, setting: tuple[str, int, int], utterance: str) -> Iterator[tuple[str, str]]:
+        """Yield the sounds of a setting by kind; the original is that of every setting."""
+        for kind in KINDS:
+            if kind == "original":
+                if utterance in self._originals:
+                    continue
+                self._originals[utterance] = f"s{len(self.blocks)}"
+            samples, rate = read_sound(self.folders[setting], utterance, kind)
+            flac = io.BytesIO()
+            soundfile.write(flac, samples, rate, format="FLAC", subtype="PCM_16")
+            yield kind, base64.b64encode(flac.getvalue()).decode("ascii")
+
+
+def read_sound(folder: str | Path, utterance: str, kind: str) -> tuple[np.ndarray, int]:
+    """Read one WAV of a setting as int16 samples, and their rate.
+
+    Raises
+    ------
+    RnnpipeError
+        It is not there.
+    """
+    wav = Path(folder) / "reconstructions" / f"{utterance.replace('/', '-')}.{kind}.wav"
+    if not wav.is_file():
+        raise RnnpipeError(
+            f"{wav}: the report needs this sound, and it is not there. "
+            "Run the reconstructions again."
+        )
+    return soundfile.read(wav, dtype="int16")
+
+
+def outline(samples: np.ndarray, points: int = 240, loudest: float = 1.0) -> str:
+    """Draw a sound as the path of an SVG: its highest and lowest sample in each of `points` slots.
+
+    Parameters
+    ----------
+    samples : int16 array, shape (T,)
+        The sound.
+    points : int
+        Width of the path.
+    loudest : float
+        The sample that reaches the edge of the lane, which is 2 high; what is louder is cut.
+    """
+    edges = np.linspace(0, len(samples), points + 1).astype(int)[:-1]
+    scaled = np.clip(samples / max(loudest, 1.0), -1, 1)
+    high = 1 - np.maximum.reduceat(scaled, edges)
+    low = 1 - np.minimum.reduceat(scaled, edges)
+    ends = [f"{x} {y:.2f}" for x, y in enumerate(high)]
+    ends += [f"{x} {y:.2f}" for x, y in reversed(list(enumerate(low)))]
+    return f"M{'L'.join(ends)}Z"
