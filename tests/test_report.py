@@ -244,7 +244,7 @@ def history(final, updates, diverged, clips, rng):
         mse[-1] = np.inf
     return pd.DataFrame({
         "update": update, "epoch": update / 10, "mse": np.abs(mse), "gradient_norm": norm,
-        "clipped": (norm > 1) & clips, "learning_rate": 0.01,
+        "clipped": (norm > 1) & clips, "learning_rate": 0.01, "free_nmse": np.nan,
     })  # fmt: skip
 
 
@@ -474,11 +474,12 @@ def test_a_diverged_setting_is_never_the_best_whatever_its_numbers(results):
 
 
 def test_a_training_of_one_update_and_one_that_ends_in_infinity_are_drawn(tmp_path):
-    columns = ["update", "epoch", "mse", "gradient_norm", "clipped", "learning_rate"]
+    columns = ["update", "epoch", "mse", "gradient_norm", "clipped", "learning_rate", "free_nmse"]
+    start = (1, 1, 0.5, 1, False, 1, np.nan)
     histories = {
-        ("a", 1, 0): pd.DataFrame([(1, 1, 0.5, 1, False, 1)], columns=columns),
+        ("a", 1, 0): pd.DataFrame([start], columns=columns),
         ("a", 2, 0): pd.DataFrame(
-            [(1, 1, 0.5, 1, False, 1), (2, 2, np.inf, np.nan, False, 1)], columns=columns
+            [start, (2, 2, np.inf, np.nan, False, 1, np.nan)], columns=columns
         ),
     }
     settings = pd.DataFrame(
@@ -488,6 +489,15 @@ def test_a_training_of_one_update_and_one_that_ends_in_infinity_are_drawn(tmp_pa
     path = tmp_path / "curves.svg"
     figures.plot_training_curves(histories, settings, path)
     assert "diverged" in path.read_text()
+    assert "NMSE of the free run" not in path.read_text()
+
+
+def test_the_training_curves_show_the_free_run_where_training_tried_it(tmp_path):
+    tried = history(0.1, 300, False, False, np.random.default_rng(0))
+    tried.loc[49::50, "free_nmse"] = 0.5
+    settings = pd.DataFrame({"recipe": ["a"], "hidden_size": [1], "seed": [0], "status": ["ok"]})
+    figures.plot_training_curves({("a", 1, 0): tried}, settings, tmp_path / "curves.svg")
+    assert "NMSE of the free run" in (tmp_path / "curves.svg").read_text()
 
 
 def test_a_free_run_that_was_cut_off_is_never_the_best(results):

@@ -11,6 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from rnnpipe.figures.style import INK, draw_legend, drawing, legend_inches, plain_log_ticks
 
+DOTTED = (0, (1, 1))
+
 
 def plot_training_curves(
     histories: Mapping[tuple[str, int, int], pd.DataFrame],
@@ -20,8 +22,9 @@ def plot_training_curves(
     """Draw training MSE, gradient norm and clipped share over updates, a column a recipe.
 
     A line a setting, coloured by hidden size. Lines are means over stretches of updates, 150 at
-    most, so that the file stays small; the last update stands by itself. A cross ends the line of
-    a diverged setting.
+    most, so that the file stays small; the last update stands by itself. Where the free run was
+    tried in training, its NMSE is a dotted line beside the training MSE. A cross ends the line of a
+    diverged setting.
 
     Parameters
     ----------
@@ -78,6 +81,7 @@ def plot_training_curves(
             recipe, hidden, _ = key
             error, norm, share = panels[recipe]
             style = {"color": colours[hidden], "lw": 1.3, "alpha": 0.9}
+            error.plot(*thinned(history, "free_nmse", stretches), ls=DOTTED, **style)
             for axes, quantity in ((error, "mse"), (norm, "gradient_norm"), (share, "clipped")):
                 updates, values = thinned(history, quantity, stretches)
                 axes.plot(updates, values, "." if len(updates) == 1 else "-", **style)
@@ -94,6 +98,8 @@ def plot_training_curves(
             Line2D([], [], color=colours[size], lw=2, label=f"{size} hidden units")
             for size in sizes
         ]
+        if any(history["free_nmse"].notna().any() for history in histories.values()):
+            handles.append(Line2D([], [], color=INK, ls=DOTTED, lw=2, label="NMSE of the free run"))
         if any(diverged.values()):
             handles.append(Line2D([], [], color=INK, marker="x", ls="", mew=2, label="diverged"))
         draw_legend(figure, handles)
