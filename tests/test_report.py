@@ -747,6 +747,22 @@ def test_on_the_notes_utterance_its_numbers_stand_beside_ours(results, page):
     assert header[2].startswith("dumoulin2014, 100 hidden units, seed")
 
 
+def test_on_the_notes_utterance_its_free_run_and_the_best_are_heard_side_by_side(tmp_path):
+    results = Results(tmp_path, utterances=(standings.NOTE_UTTERANCE,))
+    results.draw()
+    html = results.page()
+    compared = html.partition('<div class="compared">')[2].partition("</section>")[0]
+    labels = re.findall(r"<span>(.*?)</span>", compared)
+    assert labels[0] == "Original" and labels[1].startswith("dumoulin2014, 100 hidden units")
+    assert labels[2].startswith("clipped") and len(labels) == 3
+    recipe, hidden, seed = re.fullmatch(
+        r"(\w+), (\d+) hidden units, seed (\d+)", labels[2]
+    ).groups()
+    spoken = results.sounds[(recipe, int(hidden), int(seed)), results.utterances[0], "free_running"]
+    block = re.findall(r'data-sound="(\w+)"', compared)[2]
+    np.testing.assert_array_equal(samples_of(blocks(html)[block])[0], spoken)
+
+
 # --- tables outside the page ----------------------------------------------------------------------
 
 

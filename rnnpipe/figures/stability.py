@@ -163,5 +163,5 @@ def _draw_lags(
             axes.plot(np.asarray(own[0]["lags"])[shown], means[shown], style, color=colour, lw=1.5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda lag, _: f"{lag:,.0f}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda norm, _: _power_of_ten(norm)))
-    axes.text(0.98, 0.95, "line: median, dotted: 90th percentile", color=FAINT, ha="right",
-              transform=axes.transAxes)  # fmt: skip
+    axes.text(0.98, 0.93, "line: median, dotted: 90th percentile", color=FAINT, ha="right",
+              transform=axes.transAxes, bbox={"fc": "white", "ec": "none", "pad": 1})  # fmt: skip

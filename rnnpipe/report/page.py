@@ -147,6 +147,9 @@ def write_report(
     ]
     for one in answers:
         one["strips"] = _strips(one, heard, run_folders)
+    then_and_now = standings.then_and_now(mse, settings)
+    if then_and_now:
+        then_and_now["strips"] = _free_runs(then_and_now, heard, run_folders)
 
     page = _environment().get_template("report.html.j2").render(
         title=title,
@@ -173,7 +176,7 @@ def write_report(
         remarks=remarks,
         advice=standings.advise(entries, baselines),
         answers=answers,
-        then_and_now=standings.then_and_now(mse, settings),
+        then_and_now=then_and_now,
         diverged=[row for row in entries if row["diverged"]],
         cut_off=[row for row in entries if row["cut_off"]],
         rows=entries,
@@ -212,15 +215,36 @@ def _strips(one: Mapping, heard: Mapping, run_folders: Mapping[Setting, Path]) -
     if not shown:
         return []
     setting, utterance = shown[0]
-    sounds = {
-        kind: read_sound(run_folders[setting], utterance, kind)[0].astype(float)
-        for kind in ("original", one["kind"])
-    }
-    loudest = abs(sounds["original"]).max()
+    sounds = [(setting, kind, KINDS[kind]) for kind in ("original", one["kind"])]
+    return _drawn_sounds(utterance, sounds, heard, run_folders)
+
+
+def _free_runs(
+    then_and_now: Mapping, heard: Mapping, run_folders: Mapping[Setting, Path]
+) -> list[dict]:
+    """The note's utterance under the table of then and now: the original, and free runs of it."""
+    utterance = then_and_now["utterance"]
+    settings = [row["setting"] for row in then_and_now["free_runs"]]
+    if not all((setting, utterance) in heard for setting in settings):
+        return []
+    sounds = [(settings[0], "original", "Original")]
+    sounds += [(row["setting"], "free_running", row["name"]) for row in then_and_now["free_runs"]]
+    return _drawn_sounds(utterance, sounds, heard, run_folders)
+
+
+def _drawn_sounds(
+    utterance: str,
+    sounds: Sequence[tuple[Setting, str, str]],
+    heard: Mapping,
+    run_folders: Mapping[Setting, Path],
+) -> list[dict]:
+    """Outlines and players of (setting, kind, label), as loud beside each other as they are."""
+    samples = [read_sound(run_folders[key], utterance, kind)[0] for key, kind, _ in sounds]
+    loudest = abs(samples[0].astype(float)).max()
     return [
-        {"kind": kind, "label": KINDS[kind], "outline": outline(samples, loudest=loudest),
+        {"kind": kind, "label": label, "outline": outline(one.astype(float), loudest=loudest),
          "sound": heard[setting, utterance][kind], "utterance": utterance}
-        for kind, samples in sounds.items()
+        for one, (setting, kind, label) in zip(samples, sounds, strict=True)
     ]  # fmt: skip
 
 

@@ -224,7 +224,9 @@ def then_and_now(mse: pd.DataFrame, settings: pd.DataFrame) -> dict | None:
     -------
     dict or None
         None where the utterance is not in the experiment. Else columns (a name each) and rows
-        (label and a text a column): the note, its recipe here, and the best of each kind here.
+        (label and a text a column): the note, its recipe here, and the best of each kind here; and
+        free_runs, the entries to hear free running: the note's recipe, where it is here, and the
+        best.
     """
     own = mse[mse["utterance"] == NOTE_UTTERANCE]
     if own.empty:
@@ -245,4 +247,10 @@ def then_and_now(mse: pd.DataFrame, settings: pd.DataFrame) -> dict | None:
     for key, label in labels.items():
         texts = [" to ".join(map(significant, column[key])) for column in columns.values()]
         rows.append((label, texts))
-    return {"utterance": NOTE_UTTERANCE, "columns": list(columns), "rows": rows}
+    heard = {row["setting"]: row for row in (chosen[0], chosen[-1]) if row}
+    return {
+        "utterance": NOTE_UTTERANCE,
+        "columns": list(columns),
+        "rows": rows,
+        "free_runs": list(heard.values()),
+    }
