@@ -68,9 +68,11 @@ def judge(dynamics: pd.DataFrame, lowest_at: int | None) -> tuple[str, str]:
         return TIME, f"{TIME} ({exponent})"
     if not rises:
         return STABLE, STABLE
-    limit = "none known" if math.isnan(at["limit"]) else f"{at['limit']:.3g}"
+    limit = f"the limit is {at['limit']:.3g}"
+    if math.isnan(at["limit"]):
+        limit = "no limit is known of this optimiser"
     return UNDECIDED, (
-        f"{UNDECIDED}: the error rises (sharpness {at['sharpness']:.3g}, limit {limit}; {exponent})"
+        f"{UNDECIDED}: the error rises (sharpness {at['sharpness']:.3g}, {limit}; {exponent})"
     )
 
 

@@ -411,7 +411,7 @@ def test_the_summary_follows_the_numbers(results):
     mse.loc[key & free, "nmse"] = 0.5
     text = Page(results.page(mse=mse)).text
     assert text.count("Best: dumoulin2014, 50 hidden units, seed 1 .") == 2
-    assert "Its error is 100 times smaller than that of the best one, linear." in text
+    assert "Its error is 100 times smaller than the best baseline's, linear." in text
     assert "1 of 8 settings is closer to the original than silence." in text
 
     networks = mse["hidden_size"].notna()
@@ -704,7 +704,7 @@ def test_a_network_that_follows_the_original_talks_and_its_size_is_the_answer(re
     values = {("clipped", 50, "free_running"): 0.02, ("clipped", 100, "teacher_forced"): 0.001}
     size, talk = answered(results, with_nmse(results, values))
     assert size.startswith("50 units, clipped. Free-running, it has the lowest error: NMSE 0.0200")
-    assert talk.startswith("Yes. On its own, the best network follows the original, 17.0 dB")
+    assert talk.startswith("Yes. On its own, the best network follows the original: NMSE 0.0200")
 
 
 def test_where_none_talks_the_best_teacher_forced_size_is_the_answer(results):
@@ -716,7 +716,7 @@ def test_where_none_talks_the_best_teacher_forced_size_is_the_answer(results):
     assert size.startswith("100 units, clipped. Teacher-forced, it has the lowest error")
     assert "50 units come within a tenth of it." in size
     assert talk.startswith("No. On its own, the best network has an NMSE of 2.00")
-    assert "silence has 1.00" in talk
+    assert "saying nothing at all has 1.00" in talk
 
 
 def test_a_free_run_between_silence_and_the_original_talks_in_part(results):

@@ -117,7 +117,7 @@ def _which_size(rows: Sequence[dict], sizes: Mapping[tuple[str, int], float], ki
         return question | {"word": "None of these", "sentence": "Every size failed with some seed."}
     recipe, size = chosen = min(sizes, key=sizes.get)
     seeds = sum(row["setting"][:2] == chosen for row in rows)
-    mean = f", the mean of {seeds} seeds" if seeds > 1 else ""
+    mean = f", the mean of {seeds} seeds" if seeds > 1 else ", with one seed"
     nmse = significant(sizes[chosen])
     said = [f"{RECONSTRUCTIONS[kind]}, it has the lowest error: NMSE {nmse}{mean}."]
     tried = sorted({row["setting"][1] for row in rows if row["setting"][0] == recipe})
@@ -141,14 +141,13 @@ def _does_it_talk(row: dict | None, silence: Mapping) -> dict:
     nmse = significant(own["nmse"])
     if own["nmse"] < CLOSE:
         sentence = (
-            f"On its own, the best network follows the original, {tenths(own['snr_db'])} dB above "
-            f"its error (NMSE {nmse})."
+            f"On its own, the best network follows the original: NMSE {nmse}, an SNR of "
+            f"{tenths(own['snr_db'])} dB."
         )
         return question | {"word": "Yes", "sentence": sentence}
     sentence = (
-        f"On its own, the best network has an NMSE of {nmse} and stays close to the original for "
-        f"{tenths(own['horizon_ms'])} ms; silence has {significant(silence['nmse'])} and "
-        f"{tenths(silence['horizon_ms'])} ms."
+        f"On its own, the best network has an NMSE of {nmse}; saying nothing at all has "
+        f"{significant(silence['nmse'])}."
     )
     better = own["nmse"] < silence["nmse"] * (1 - LEVEL)
     return question | {"word": "In part" if better else "No", "sentence": sentence}
@@ -202,9 +201,7 @@ def _sentence(
         name, strongest = min(baselines.items(), key=lambda item: item[1])
         if nmse < strongest * (1 - LEVEL):
             times = significant(strongest / nmse, 2)
-            return (
-                f"{verdict} Its error is {times} times smaller than that of the best one, {name}."
-            )
+            return f"{verdict} Its error is {times} times smaller than the best baseline's, {name}."
         return f"{verdict} The best of them, {name}, reaches {significant(strongest)}."
     silence = baselines.get("silence", 1.0)
     if nmse >= silence * (1 - LEVEL):
