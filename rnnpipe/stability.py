@@ -72,7 +72,7 @@ def judge(dynamics: pd.DataFrame, lowest_at: int | None) -> tuple[str, str]:
     if math.isnan(at["limit"]):
         limit = "no limit is known of this optimiser"
     return UNDECIDED, (
-        f"{UNDECIDED}: the error rises (sharpness {at['sharpness']:.3g}, {limit}; {exponent})"
+        f"{UNDECIDED}: the error rises (sharpness {at['sharpness']:.3g} then, {limit}; {exponent})"
     )
 
 

@@ -233,6 +233,68 @@ def test_a_link_in_the_table_unfolds_its_setting(page):
     assert target.evaluate("fold => fold.open") and target.is_visible()
 
 
+def test_a_link_finds_a_setting_that_was_folded_again_or_is_hidden_by_a_search(page):
+    link = page.locator("#by-setting tbody:last-child a").first
+    target = page.locator(link.get_attribute("href"))
+    link.click()
+    target.evaluate("fold => { fold.open = false; }")
+    link.click()
+    page.wait_for_timeout(100)
+    assert target.evaluate("fold => fold.open")
+    page.locator("#find-setting").fill("no such setting")
+    assert not target.is_visible()
+    link.click()
+    page.wait_for_timeout(100)
+    assert target.is_visible() and page.locator("#find-setting").input_value() == ""
+
+
+def test_a_search_that_is_cleared_leaves_the_recipes_as_they_were(page):
+    folds = page.locator("details.recipe")
+    folds.first.evaluate("fold => { fold.open = false; }")
+    page.locator("#find-setting").fill("50 hidden")
+    assert folds.evaluate_all("all => all.every(fold => fold.open)")
+    page.locator("#find-setting").fill("")
+    assert not folds.first.evaluate("fold => fold.open")
+
+
+def test_the_wheel_zooms_out_to_the_whole_and_a_finger_scrolls_the_page(page, view):
+    whole = shown(view)
+    view.locator(".view").evaluate("plot => plot.scrollIntoView({behavior: 'instant'})")
+    place = view.locator(".plot").bounding_box()
+    page.mouse.move(place["x"] + place["width"] * 0.8, place["y"] + 100)
+    page.keyboard.down("Control")
+    for turn in (-300, -300, *[300] * 8):
+        page.mouse.wheel(0, turn)
+        page.wait_for_timeout(60)
+    page.keyboard.up("Control")
+    page.wait_for_timeout(200)
+    assert shown(view) == whole
+    layers = view.locator(".plot").locator(".bk-events")  # in shadow roots, which this looks into
+    actions = layers.evaluate_all("all => all.map(one => getComputedStyle(one).touchAction)")
+    assert len(actions) == 8 and set(actions) == {"pan-y"}
+
+
+def test_a_sound_that_runs_out_of_view_takes_it_along_and_panning_does_not_pull_it_back(page, view):
+    audio = view.locator("audio").first
+    for _ in range(3):
+        view.get_by_role("button", name="Zoom in").click()
+    view.get_by_role("button", name="Later").click(click_count=3)
+    page.wait_for_timeout(100)
+    assert shown(view)[0] > 0.1
+    audio.evaluate("audio => { audio.currentTime = 0; return audio.play(); }")
+    page.wait_for_timeout(100)
+    assert shown(view)[0] < 0.1, "the view goes to where the sound begins"
+    audio.evaluate("audio => audio.pause()")
+
+
+def test_what_is_folded_away_falls_silent(page, view):
+    audio = view.locator("audio").first.element_handle()
+    audio.evaluate("audio => audio.play()")
+    audio.evaluate("audio => { audio.closest('details').open = false; }")
+    page.wait_for_timeout(100)
+    assert audio.evaluate("audio => audio.paused")
+
+
 def test_no_serious_fault_of_accessibility_is_found(page, view):
     unfold(page)
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]

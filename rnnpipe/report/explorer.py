@@ -37,7 +37,8 @@ def plot() -> str:
     time = Range1d(0, 1, min_interval=0.002, name="time")
     pan = PanTool(dimensions="width")
     # With Ctrl, which is what a pinch on a trackpad sends too; the bare wheel scrolls the page.
-    wheel = WheelZoomTool(dimensions="width", modifiers={"ctrl": True})
+    # Out beyond one end of the sound, it goes on at the other.
+    wheel = WheelZoomTool(dimensions="width", modifiers={"ctrl": True}, maintain_focus=False)
     boundaries = ColumnDataSource({"x": []}, name="boundaries")
 
     def lane(name: str, height: int, low: float, high: float):
@@ -75,7 +76,7 @@ def plot() -> str:
         one.image_url("url", "x", "y", "w", "h", source=source, anchor="bottom_left")
         one.add_layout(_title(f"{LANES[name]}, 0 to 8 kHz", 76, f"{name} spectrum"))
         lanes.append(one)
-    lanes[-1].height = 100
+    lanes[-1].height += 47  # for the axis below it
     axis = lanes[-1].xaxis[0]
     axis.update(visible=True, name="axis", axis_label="time (s)", axis_label_text_font=FONT)
     axis.update(major_label_text_font=FONT, axis_label_text_font_style="normal")

@@ -27,6 +27,11 @@ addEventListener("play", (event) => {
   }
 }, true);
 
+// What is folded away falls silent.
+addEventListener("toggle", ({target}) => {
+  if (!target.open) for (const audio of target.querySelectorAll("audio")) audio.pause();
+}, true);
+
 // --- what is drawn ---------------------------------------------------------------------------
 
 // The samples from `start` to `end` seconds; where they are many to a pixel, their extremes alone.
@@ -139,6 +144,14 @@ const peak = (values) => values.reduce((most, value) => Math.max(most, Math.abs(
 
 // --- the view of one utterance -----------------------------------------------------------------
 
+// The elements below a root, in shadow roots too, that match.
+function within(root, selector) {
+  return [...root.querySelectorAll("*")].flatMap((one) => [
+    ...(one.matches(selector) ? [one] : []),
+    ...(one.shadowRoot ? within(one.shadowRoot, selector) : []),
+  ]);
+}
+
 async function explore(article) {
   const {phones, order} = utterances[article.dataset.utterance];
   const keys = JSON.parse(article.dataset.sounds);
@@ -156,6 +169,8 @@ async function explore(article) {
   const item = JSON.parse(embedded("plot"));
   const {roots} = await Bokeh.embed.embed_item(item, place);
   const model = (name) => roots[0].model.document.get_model_by_name(name);
+  // A finger pans across, and scrolls the page up and down: Bokeh would keep both.
+  for (const layer of within(place, ".bk-events")) layer.style.touchAction = "pan-y";
   const range = model("time");
   range.setv({start: 0, end: duration, bounds: [0, duration]});
 
@@ -262,15 +277,22 @@ async function explore(article) {
   });
   view.addEventListener("dblclick", acts.whole);
 
-  // A sound moves the playhead; a click on the plot moves the sounds.
+  // A sound moves the playhead, and the view where it runs out of it; a click on the plot moves the
+  // sounds.
   const tick = (audio) => {
+    const before = current;
     current = audio.currentTime;
-    if (current > range.end && current < duration) show(current, span());
+    const ranOut = before <= range.end && current > range.end && current < duration;
+    if (ranOut && before >= range.start) show(current, span());
     follow();
     if (!audio.paused) requestAnimationFrame(() => tick(audio));
   };
   for (const audio of players) {
-    audio.addEventListener("play", () => tick(audio));
+    audio.addEventListener("play", () => {
+      const {currentTime} = audio;
+      if (currentTime < range.start || currentTime > range.end) show(currentTime, span());
+      tick(audio);
+    });
     audio.addEventListener("seeked", () => { if (audio.paused) tick(audio); });
   }
   let pressed = 0;

@@ -70,7 +70,13 @@ for (const field of document.querySelectorAll("input[data-filters]")) {
     for (const group of document.querySelectorAll(field.dataset.groups || "none")) {
       const empty = !group.querySelector(`${field.dataset.items}:not([hidden])`);
       group.hidden = words.length > 0 && empty;
-      if (words.length && !empty) group.open = true;
+      if (words.length) {
+        group.dataset.open ??= group.open; // as it was before the search, and will be after it
+        if (!empty) group.open = true;
+      } else if (group.dataset.open) {
+        group.open = group.dataset.open === "true";
+        delete group.dataset.open;
+      }
     }
   });
 }
