@@ -2,8 +2,10 @@
 
 import os
 
-# Before numpy is there: threads are for groups of streams, and not for each small product again.
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
+# Before numpy and torch are there: threads are for groups of streams, and not for each small
+# product again; and one that waits for another sleeps, for on a busy machine, awake, it would keep
+# the core that the other needs.
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 import torch
 from job import job
