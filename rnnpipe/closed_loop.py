@@ -111,6 +111,7 @@ def closed_loop_passes(
     num_updates: int,
     signals: Sequence[Tensor],
     phones: Sequence[Tensor],
+    threads: int = 1,
 ) -> Iterator[tuple[float, int]]:
     """Roll streams on without end; each pass leaves its gradient in the weights.
 
@@ -127,6 +128,8 @@ def closed_loop_passes(
         The utterances, standardised.
     phones : sequence of int Tensor, shape (T,) each
         Phone of each sample to predict.
+    threads : int
+        How many groups of streams may roll at a time.
 
     Yields
     ------
@@ -138,14 +141,12 @@ def closed_loop_passes(
     speech = arrange(signals, phones, recipe.steps)
     places = true_places(network, speech)
     streams = draw(places, recipe.streams)
-    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+    with ThreadPoolExecutor(threads) as pool:
         for update in itertools.count():
             share = feedback_share(recipe, update / num_updates)
             if update and update % UPDATES_PER_PLACES == 0:
                 places = true_places(network, speech)
-            error, samples, streams, lost = one_pass(
-                network, recipe, speech, streams, share, threads
-            )
+            error, samples, streams, lost = one_pass(network, recipe, speech, streams, share, pool)
             yield error, samples
             ended = streams.position >= speech.sizes[streams.utterance]
             if share:  # from true windows none gets lost, however bad the network still is
@@ -171,7 +172,7 @@ def one_pass(
     speech: Speech,
     streams: Streams,
     share: float,
-    threads: ThreadPoolExecutor,
+    pool: ThreadPoolExecutor,
 ) -> tuple[float, int, Streams, Tensor]:
     """Roll all streams on by a chunk, and leave the gradient of the error in the weights.
 
@@ -198,7 +199,7 @@ def one_pass(
         return loss.detach(), squares.detach(), fed.t()[:, recipe.steps :], state, gradients
 
     groups = [slice(i, i + GROUP) for i in range(0, recipe.streams, GROUP)]
-    losses, squares, windows, states, gradients = zip(*threads.map(roll, groups), strict=True)
+    losses, squares, windows, states, gradients = zip(*pool.map(roll, groups), strict=True)
     for weight, parts in zip(weights, zip(*gradients, strict=True), strict=True):
         weight.grad = torch.stack(parts).sum(0)
     position = streams.position + recipe.steps

@@ -112,6 +112,7 @@ def train(
     std: float,
     num_phones: int = NUM_CODES,
     device: torch.device | str = "cpu",
+    threads: int = 1,
 ) -> TrainedRun:
     """Train one network on utterances.
 
@@ -131,6 +132,8 @@ def train(
         Codes that a sample's phone may have.
     device : torch.device or str
         Where; the closed loop runs on the CPU all the same.
+    threads : int
+        How many groups of streams of a closed loop may roll at a time; nothing else hangs on it.
 
     Returns
     -------
@@ -150,7 +153,9 @@ def train(
         num_updates = recipe.updates
         if num_updates is None:
             num_updates = max(1, round(recipe.epochs * updates_per_epoch(recipe, sizes)))
-        passes = make_passes(network, recipe, num_updates, series, sizes, torch.device(device))
+        passes = make_passes(
+            network, recipe, num_updates, series, sizes, torch.device(device), threads
+        )
 
         # Loading or compiling the loops is no part of the speed of training.
         warm_up = network(
@@ -289,6 +294,7 @@ def make_passes(
     series: Sequence[Series],
     sizes: Sequence[int],
     device: torch.device,
+    threads: int,
 ) -> Iterator[tuple[float, int]]:
     """Predict batch after batch without end, as the recipe's back-propagation wants them.
 
@@ -297,7 +303,7 @@ def make_passes(
     """
     if recipe.backpropagation == "closed_loop":
         speech = as_tensors(series, network.mean, network.std)
-        yield from closed_loop_passes(network, recipe, num_updates, *speech)
+        yield from closed_loop_passes(network, recipe, num_updates, *speech, threads)
         return
     if recipe.backpropagation == "whole_utterance":
         batches = whole_utterances(series, network.mean, network.std, device)

@@ -2,12 +2,10 @@
 
 import os
 
-# Before numpy and torch are there: threads are for groups of streams, and not for each small
-# product again; and one that waits for another sleeps, for on a busy machine, awake, it would keep
-# the core that the other needs.
-os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+# Before numpy and torch are there: threads are for groups of streams, and not for each product
+# again, whose sums would hang on their number, and whose threads would wait for each other.
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
-import torch
 from job import job
 
 from rnnpipe.experiment import Experiment
@@ -16,7 +14,6 @@ from rnnpipe.train import choose_device, save_run, train
 from rnnpipe.windows import load_series
 
 with job(snakemake):
-    torch.set_num_threads(snakemake.threads)
     experiment = Experiment.load(snakemake.input.experiment)
     setting = {
         "recipe": snakemake.wildcards.recipe,
@@ -32,6 +29,7 @@ with job(snakemake):
         std=experiment.std,
         num_phones=experiment.num_phones,
         device=choose_device(snakemake.params.device),
+        threads=snakemake.threads,
     )
     out = snakemake.output
     save_run(run, setting, out.model, out.snapshots, out.history, out.run)
