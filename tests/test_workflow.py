@@ -416,6 +416,22 @@ def test_phones_are_learnt_and_others_held_out(finished, tmp_path):
     assert f"experiment.held_out: {UTTERANCE}: also in" in line
 
 
+def test_a_closed_loop_has_the_same_bytes_on_one_core_and_on_two(tmp_path):
+    # As large as those that people train: small products are not split over threads anyhow.
+    config = changed(experiment={"recipes": ["closed"], "hidden_sizes": [320]})
+    closed = {"updates": 12, "warm_up": 0.25, "streams": 48, "steps": 150, "optimizer": "soap"}
+    config["recipes"]["closed"] = closed | {"backpropagation": "closed_loop"}
+    config["windows"]["order"] = 200
+    networks = []
+    for cores in ("1", "2"):
+        folder = tmp_path / cores
+        folder.mkdir()
+        snakemake(folder, "models", "--cores", cores, config=config)
+        networks.append(folder / "results/runs/closed/h320/s0/model.safetensors")
+    one, two = (network.read_bytes() for network in networks)
+    assert one == two
+
+
 def test_killed_and_run_again_leaves_the_same_bytes(finished, tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(TINY))
     output = subprocess.DEVNULL
