@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from invented_results import HOSTILE, Results
 from playwright.sync_api import expect, sync_playwright
-from test_report import HOSTILE, Results
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 

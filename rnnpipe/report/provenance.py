@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnpipe.report.numbers import duration
-
 SETTING = re.compile(r"(?P<recipe>.+)-h(?P<hidden>\d+)-s(?P<seed>\d+)$")
 
 
@@ -91,7 +89,6 @@ def by_rule(table: pd.DataFrame) -> list[dict]:
         {
             "rule": rule,
             "jobs": int(row["jobs"]),
-            "total": duration(row["seconds"]),
             "seconds": row["seconds"],
             "longest": row["longest"],
             "megabytes": row["megabytes"],
