@@ -7,6 +7,9 @@ files that they were compiled from.
 Arrays have shapes (time, units, streams): in that order BLAS needs a quarter less time for the
 recurrent product than with units last, and the windows of all streams at a time t are a slice of a
 signal (time, streams), so that each sample is read where it lies.
+
+Rows are copied and added element by element: where one slice is assigned to another, numba also
+compiles the message of what may be wrong with it, which takes as long as the rest of a loop.
 """
 
 import math
@@ -112,7 +115,8 @@ def advance(cell, gates, offset, r, d, before, h, c_before, c):
         for j in range(N):
             h[j] = max(gates[j] + offset[j] + r[j], one - one)
     elif cell == GRU:
-        gates += offset
+        for j in range(gates.size):
+            gates[j] += offset[j]
         for j in range(N):
             s = _sigmoid(gates[j] + r[j], one)
             z = _sigmoid(gates[N + j] + r[N + j], one)
@@ -121,7 +125,8 @@ def advance(cell, gates, offset, r, d, before, h, c_before, c):
             gates[j], gates[N + j], gates[2 * N + j] = s, z, n
             h[j] = (one - z) * n + z * before[j]
     else:
-        gates += offset
+        for j in range(gates.size):
+            gates[j] += offset[j]
         for j in range(N):
             i = _sigmoid(gates[j] + r[j], one)
             f = _sigmoid(gates[N + j] + r[N + j], one)
@@ -133,23 +138,22 @@ def advance(cell, gates, offset, r, d, before, h, c_before, c):
 
 
 @njit(**FAST)
-def forward(cell, signal, phones, W_t, V, M, M_t, d, b, h0, c0, gates, h, c):
+def forward(cell, signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, gates, h, c):
     """Fill gates (T, G, B), h (T, H, B) and c (T, H, B) from the signal (order + T, B).
 
     The phone's share of the pre-activations changes but a few times a second: it is kept, with the
     bias, as an offset a stream.
     """
-    (T, G, B), order = gates.shape, W_t.shape[1]
+    (T, G, B), order = gates.shape, len(W)
     offset, r = np.empty((G, B), h.dtype), np.zeros((G, B), h.dtype)
     windows, projected = np.zeros((BLOCK, order), h.dtype), np.empty((BLOCK, G), h.dtype)
-    W, samples = np.ascontiguousarray(W_t.T), signal.ravel()
     # The same memory, a flat row a step.
     flat_gates, flat_h, flat_c = (
         gates.reshape(T, -1),
         h.reshape(T, -1),
         c.reshape(T, c.shape[1] * B),
     )
-    flat_offset, flat_r, flat_d = offset.ravel(), r.ravel(), d.ravel()
+    flat_offset, flat_r, flat_d, samples = offset.ravel(), r.ravel(), d.ravel(), signal.ravel()
     before, c_before = h0.ravel(), c0.ravel()
     for t in range(T):
         if B > 1:
@@ -159,7 +163,8 @@ def forward(cell, signal, phones, W_t, V, M, M_t, d, b, h0, c0, gates, h, c):
         else:
             if t % BLOCK == 0:
                 for i in range(min(BLOCK, T - t)):
-                    windows[i] = samples[t + i : t + i + order]
+                    for j in range(order):
+                        windows[i, j] = samples[t + i + j]
                 np.dot(windows, W, projected)
             for j in range(G):
                 flat_gates[t, j] = projected[t % BLOCK, j]
@@ -167,7 +172,8 @@ def forward(cell, signal, phones, W_t, V, M, M_t, d, b, h0, c0, gates, h, c):
             _add_product(before, M, flat_r)
         for stream in range(B):
             if t == 0 or phones[t, stream] != phones[t - 1, stream]:
-                offset[:, stream] = V[phones[t, stream]] + b
+                for j in range(G):
+                    offset[j, stream] = V[phones[t, stream], j] + b[j]
         h_t, c_t = flat_h[t], flat_c[t]
         advance(cell, flat_gates[t], flat_offset, flat_r, flat_d, before, h_t, c_before, c_t)
         before, c_before = h_t, c_t
@@ -276,21 +282,31 @@ def backward(cell, signal, phones, M, M_t, h0, c0, gates, h, c, dh, dW_t, dV, dM
             flat_doffset[j] += flat_da[j]
         for s in range(B):
             if t == 0 or phones[t - 1, s] != phones[t, s]:
-                dV[phones[t, s]] += doffset[:, s]
-                doffset[:, s] = 0
+                for j in range(G):
+                    dV[phones[t, s], j] += doffset[j, s]
+                    doffset[j, s] = 0
 
         i = t % steps
         _paste(da, all_da, i * B)
         _paste(h[t - 1] if t else h0, all_before, i * B)
         if cell == GRU:
             _paste(dr, all_dr, i * B)
-            dd += dr[2 * H :].sum(1)
+            for j in range(H):
+                for s in range(B):
+                    dd[j] += dr[2 * H + j, s]
         if i == 0:
             size = min(steps, T - t) * B
             for j in range(order):
-                windows[j, :size] = samples[(t + j) * B : (t + j) * B + size]
+                for column in range(size):
+                    windows[j, column] = samples[(t + j) * B + column]
             dW_t += np.dot(all_da, windows.T)
             dM_t += np.dot(all_dr if cell == GRU else all_da, all_before.T)
+
+
+@njit(**FAST)
+def _put(column, columns, i):
+    for k in range(column.size):
+        columns[k, i] = column[k]
 
 
 @njit(**FAST)
@@ -300,27 +316,35 @@ def carry_back(cell, gates, M, h, c, ends, dh, log_norms):
     gates (T, G), h (T, H) and c (T, H) are those of one stream; each gradient is at a step of its
     own in it, so that they are gathered side by side, like streams.
     """
-    n, G = dh.shape[1], gates.shape[1]
-    dc, carried = np.zeros((c.shape[1], n)), np.zeros_like(dh)
-    scale = np.zeros(n)
-    now, before = np.empty_like(dh), np.empty_like(dh)
-    c_now, c_before = np.empty_like(dc), np.empty_like(dc)
+    (H, n), G, C = dh.shape, gates.shape[1], c.shape[1]
+    dc, carried, scale = np.zeros((C, n)), np.zeros((H, n)), np.zeros(n)
+    now, before = np.empty((H, n)), np.empty((H, n))
+    c_now, c_before = np.empty((C, n)), np.empty((C, n))
     gate, da = np.empty((G, n)), np.empty((G, n))
     dr = np.empty((G, n)) if cell == GRU else da
+    h_start, c_start = np.zeros(H), np.zeros(C)
     for j in range(log_norms.shape[0]):
         for i in range(n):
-            own = np.sum(dh[:, i] ** 2)
-            whole = own + np.sum(dc[:, i] ** 2)
+            own, others = 0.0, 0.0
+            for k in range(H):
+                own += dh[k, i] * dh[k, i]
+            for k in range(C):
+                others += dc[k, i] * dc[k, i]
             log_norms[j, i] = scale[i] + np.log(own) / 2
-            if whole > 0:
-                dh[:, i] /= math.sqrt(whole)
-                dc[:, i] /= math.sqrt(whole)
-                scale[i] += math.log(whole) / 2
+            norm = math.sqrt(own + others)
+            if norm > 0:
+                scale[i] += math.log(norm)
+                for k in range(H):
+                    dh[k, i] /= norm
+                for k in range(C):
+                    dc[k, i] /= norm
             # The step that this one goes back through; one more than asked for changes nothing.
             t = max(ends[i] - j, 0)
-            gate[:, i], now[:, i], c_now[:, i] = gates[t], h[t], c[t]
-            before[:, i] = h[t - 1] if t else np.zeros_like(h[t])
-            c_before[:, i] = c[t - 1] if t else np.zeros_like(c[t])
+            _put(gates[t], gate, i)
+            _put(h[t], now, i)
+            _put(c[t], c_now, i)
+            _put(h[t - 1] if t else h_start, before, i)
+            _put(c[t - 1] if t else c_start, c_before, i)
         _retreat(
             cell,
             gate.ravel(),
@@ -388,7 +412,8 @@ def reconstruct(signal, order, phones, W, V, M, d, b, U, c, cell, feed_back, lim
             # What is known of the next windows goes through W as one matrix product.
             for j in range(min(BLOCK, T - t)):
                 known = order - min(j, order) if feed_back else order
-                windows[j, :known] = signal[t + j : t + j + known]
+                for n in range(known):
+                    windows[j, n] = signal[t + j + n]
                 windows[j, known:] = 0
             np.dot(windows, W, gates)
         newest = min(i, order) if feed_back else 0

@@ -150,9 +150,10 @@ def carried_back(
     """
     index, H = CELLS.index(cell), M.shape[0]
     start = M.new_zeros(state_size(cell, H), 1)
-    W_t, M, M_t = W.t().contiguous(), M.contiguous(), M.t().contiguous()
+    W, M = W.contiguous(), M.contiguous()
+    W_t, M_t = W.t().contiguous(), M.t().contiguous()
     signal, phones = signal[:, None].contiguous(), phones[:, None].to(torch.int32)
-    gates, h, c = _run(signal, phones, W_t, V, M, M_t, d, b, start[:H], start[H:], index)
+    gates, h, c = _run(signal, phones, W, W_t, V, M, M_t, d, b, start[:H], start[H:], index)
     log_norms = np.empty((steps + 1, len(ends)))
     gradients = np.array(vectors.T, order="C")
     carry_back(
@@ -207,9 +208,10 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx, signal, phones, W, V, M, d, b, state, cell):
         H = M.shape[0]
         signal, phones = signal.t().contiguous(), phones.t().to(torch.int32).contiguous()
-        W_t, M, M_t = W.t().contiguous(), M.contiguous(), M.t().contiguous()
+        W, M = W.contiguous(), M.contiguous()
+        W_t, M_t = W.t().contiguous(), M.t().contiguous()
         h0, c0 = state[:, :H].t().contiguous(), state[:, H:].t().contiguous()
-        gates, h, c = _run(signal, phones, W_t, V, M, M_t, d, b, h0, c0, cell)
+        gates, h, c = _run(signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, cell)
         ctx.cell = cell
         ctx.save_for_backward(signal, phones, W_t, V, M, M_t, h0, c0, gates, h, c)
         ctx.mark_non_differentiable(c)
@@ -233,6 +235,7 @@ class _Recurrence(torch.autograd.Function):
 def _run(
     signal: Tensor,
     phones: Tensor,
+    W: Tensor,
     W_t: Tensor,
     V: Tensor,
     M: Tensor,
@@ -251,7 +254,7 @@ def _run(
     gates, h = M.new_empty(T, G, B), M.new_empty(T, H, B)
     c = M.new_empty(T, H if cell in (GRU, LSTM) else 0, B)
     d = d[:, None].expand(-1, B).contiguous()
-    forward(cell, *_arrays(signal, phones, W_t, V, M, M_t, d, b, h0, c0, gates, h, c))
+    forward(cell, *_arrays(signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, gates, h, c))
     return gates, h, c
 
 
