@@ -27,6 +27,7 @@ from rnnpipe.reconstruct import free_run, teacher_forced
 
 ORDER, PHONES = 200, 62
 UTTERANCE = 20_800  # samples: 1.3 s, about that of the 2014 note
+PHONE = 1_300  # samples: 80 ms, the mean of TIMIT
 SIZES = (25, 50, 100, 200, 400, 800, 1600)
 
 
@@ -45,7 +46,8 @@ class Peer(nn.Module):
 def speech(streams: int, steps: int) -> tuple[Tensor, Tensor, Tensor]:
     """Draw signals (B, order + T) and phones (B, T), and the peer's input (T, B, order + 62)."""
     signal = torch.randn(streams, ORDER + steps)
-    phones = torch.randint(PHONES, (streams, steps), dtype=torch.int32)
+    phones = torch.randint(PHONES, (streams, steps // PHONE + 1), dtype=torch.int32)
+    phones = phones.repeat_interleave(PHONE, 1)[:, :steps].contiguous()
     windows = signal[:, :-1].unfold(1, ORDER, 1)
     one_hot = nn.functional.one_hot(phones.long(), PHONES).float()
     return signal, phones, torch.cat((windows, one_hot), 2).transpose(0, 1).contiguous()

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
-from rnnpipe.kernels.recurrence import CELLS, NUM_GATES, recur, state_size
+from rnnpipe.kernels.recurrence import CELLS, NUM_GATES, read_out, recur, state_size
 
 FORMAT = "rnnpipe-network-1"
 
@@ -123,7 +123,7 @@ class Network(nn.Module):
         h, state = recur(signal, phones, *weights, state, self.cell)
         if dropout:
             h = functional.dropout(h, dropout)
-        return (self.U @ h + self.c).t(), state
+        return read_out(h, self.U, self.c).t(), state
 
     def save(self, path: str | Path) -> None:
         """Write the weights and all that rebuilds the network as safetensors."""

@@ -11,6 +11,7 @@ from rnnpipe.kernels.recurrence import (
     CELLS,
     NUM_GATES,
     _recur_fused,
+    read_out,
     reconstruct_plain,
     recur,
     recur_plain,
@@ -18,7 +19,8 @@ from rnnpipe.kernels.recurrence import (
 )
 
 FAST = {"numba": recur, "fused": _recur_fused}
-SHAPES = [(1, 1, 1), (13, 3, 5), (701, 1, 3), (37, 5, 33)]  # steps, streams, hidden units
+# Steps, streams, hidden units; the recurrent product of the last is taken in several pieces.
+SHAPES = [(1, 1, 1), (13, 3, 5), (701, 1, 3), (37, 5, 33), (3, 41, 301)]
 ORDER, PHONES = 6, 5
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 WEIGHTS = ("W", "V", "M", "d", "b")
@@ -199,6 +201,24 @@ def test_a_second_derivative_is_refused_rather_than_wrong():
     (first,) = torch.autograd.grad((h * loss_weights).sum(), M, create_graph=True)
     with pytest.raises(RuntimeError):
         torch.autograd.grad((first**2).sum(), M)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_read_out_is_a_product_a_step(shape, dtype):
+    make = torch.Generator().manual_seed(0)
+    T, H, B = shape[0], shape[2], shape[1]
+    sizes = {"h": (T, H, B), "U": (H,), "c": (1,)}
+    inputs = {name: torch.randn(size, generator=make).to(dtype) for name, size in sizes.items()}
+    loss_weights = torch.randn(B, T, generator=make).to(dtype)
+    found, wanted = [], []
+    for function, values in ((read_out, found), (lambda h, U, c: U @ h + c, wanted)):
+        leaves = {name: value.clone().requires_grad_() for name, value in inputs.items()}
+        y = function(**leaves)
+        (y.t() * loss_weights).sum().backward()
+        values += [y, *(leaf.grad for leaf in leaves.values())]
+    for fast, slow in zip(found, wanted, strict=True):
+        assert relative_error(fast, slow) < TOLERANCE[dtype]
 
 
 # --- the activations ----------------------------------------------------------------------------

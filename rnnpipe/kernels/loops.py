@@ -15,6 +15,7 @@ compiles the message of what may be wrong with it, which takes as long as the re
 import math
 
 import numpy as np
+from llvmlite.binding import get_host_cpu_features
 from numba import njit, types
 from numba.extending import overload
 
@@ -29,6 +30,9 @@ FAST = {
 BLOCK = 64  # steps of a single stream whose windows go through W together
 COLUMNS = 544  # steps x streams whose weight gradients are taken together; no power of two,
 # whose multiples all fall on the same lines of a cache
+# Where there is AVX-512, OpenBLAS multiplies matrices of up to so many scalar products without
+# copying them first. Elsewhere, pieces that small would take longer than the whole.
+SMALL = 1_000_000 if get_host_cpu_features().get("avx512f") else 0
 
 
 def _exp(x):
@@ -77,24 +81,28 @@ def _tanh(x, one):
 
 @njit(**FAST)
 def _add_product(v, A, out):
-    """Add v A to `out`; for one vector faster than BLAS. Eight rows a turn spare seven stores."""
+    """Add v A to `out`; for one vector faster than BLAS. Four rows a turn spare three stores."""
     n, G = A.shape
-    eights = n - n % 8
-    for i in range(0, eights, 8):
+    fours = n - n % 4
+    for i in range(0, fours, 4):
         for j in range(G):
             out[j] += (
                 v[i] * A[i, j]
                 + v[i + 1] * A[i + 1, j]
                 + v[i + 2] * A[i + 2, j]
                 + v[i + 3] * A[i + 3, j]
-                + v[i + 4] * A[i + 4, j]
-                + v[i + 5] * A[i + 5, j]
-                + v[i + 6] * A[i + 6, j]
-                + v[i + 7] * A[i + 7, j]
             )
-    for i in range(eights, n):
+    for i in range(fours, n):
         for j in range(G):
             out[j] += v[i] * A[i, j]
+
+
+@njit(**FAST)
+def _product(A, X, out):
+    """Put A X, where X has few columns, into `out`: in pieces that are small products."""
+    rows = SMALL // X.size // 12 * 12 or len(A)
+    for first in range(0, len(A), rows):
+        np.dot(A[first : first + rows], X, out[first : first + rows])
 
 
 @njit(**FAST)
@@ -139,27 +147,29 @@ def advance(cell, gates, offset, r, d, before, h, c_before, c):
 
 @njit(**FAST)
 def forward(cell, signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, gates, h, c):
-    """Fill gates (T, G, B), h (T, H, B) and c (T, H, B) from the signal (order + T, B).
+    """Fill h (T, H, B), a gru's or lstm's gates (T, G, B) and c from the signal (order + T, B).
 
-    The phone's share of the pre-activations changes but a few times a second: it is kept, with the
+    Of the other cells' gates, which nobody asks for again, there is room for one step. The phone's
+    share of the pre-activations changes but a few times a second: it is kept, with the
     bias, as an offset a stream.
     """
-    (T, G, B), order = gates.shape, len(W)
+    T, (order, G), B = len(h), W.shape, h.shape[2]
     offset, r = np.empty((G, B), h.dtype), np.zeros((G, B), h.dtype)
     windows, projected = np.zeros((BLOCK, order), h.dtype), np.empty((BLOCK, G), h.dtype)
     # The same memory, a flat row a step.
     flat_gates, flat_h, flat_c = (
-        gates.reshape(T, -1),
+        gates.reshape(len(gates), -1),
         h.reshape(T, -1),
         c.reshape(T, c.shape[1] * B),
     )
     flat_offset, flat_r, flat_d, samples = offset.ravel(), r.ravel(), d.ravel(), signal.ravel()
     before, c_before = h0.ravel(), c0.ravel()
     for t in range(T):
+        gates_t = flat_gates[t % len(gates)]
         if B > 1:
             # Laid out by time, the windows of all streams are a slice of the signal.
-            np.dot(W_t, signal[t : t + order], gates[t])
-            np.dot(M_t, h[t - 1] if t else h0, r)
+            _product(W_t, signal[t : t + order], gates[t % len(gates)])
+            _product(M_t, h[t - 1] if t else h0, r)
         else:
             if t % BLOCK == 0:
                 for i in range(min(BLOCK, T - t)):
@@ -167,7 +177,7 @@ def forward(cell, signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, gates, h, c):
                         windows[i, j] = samples[t + i + j]
                 np.dot(windows, W, projected)
             for j in range(G):
-                flat_gates[t, j] = projected[t % BLOCK, j]
+                gates_t[j] = projected[t % BLOCK, j]
                 flat_r[j] = 0
             _add_product(before, M, flat_r)
         for stream in range(B):
@@ -175,7 +185,7 @@ def forward(cell, signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, gates, h, c):
                 for j in range(G):
                     offset[j, stream] = V[phones[t, stream], j] + b[j]
         h_t, c_t = flat_h[t], flat_c[t]
-        advance(cell, flat_gates[t], flat_offset, flat_r, flat_d, before, h_t, c_before, c_t)
+        advance(cell, gates_t, flat_offset, flat_r, flat_d, before, h_t, c_before, c_t)
         before, c_before = h_t, c_t
 
 
@@ -231,7 +241,7 @@ def backward(cell, signal, phones, M, M_t, h0, c0, gates, h, c, dh, dW_t, dV, dM
 
     Those of the matrices are taken many steps at a time, as matrix products.
     """
-    (T, G, B), H, order = gates.shape, h.shape[1], dW_t.shape[1]
+    (T, H, B), (G, order) = h.shape, dW_t.shape
     steps = max(1, COLUMNS // B)
     all_da = np.zeros((G, steps * B), h.dtype)
     # What reaches r differs from what reaches a in the gru's candidate alone.
@@ -244,7 +254,7 @@ def backward(cell, signal, phones, M, M_t, h0, c0, gates, h, c, dh, dW_t, dV, dM
     through_M, doffset = np.zeros((H, B), h.dtype), np.zeros((G, B), h.dtype)
     # The same memory, a flat row a step.
     flat_gates, flat_h, flat_c = (
-        gates.reshape(T, -1),
+        gates.reshape(len(gates), -1),
         h.reshape(T, -1),
         c.reshape(T, c.shape[1] * B),
     )
@@ -259,7 +269,7 @@ def backward(cell, signal, phones, M, M_t, h0, c0, gates, h, c, dh, dW_t, dV, dM
             total[j] += flat_dh[t, j] + carried[j]
         _retreat(
             cell,
-            flat_gates[t],
+            flat_gates[t % len(gates)],
             before,
             flat_h[t],
             c_before,
@@ -271,7 +281,7 @@ def backward(cell, signal, phones, M, M_t, h0, c0, gates, h, c, dh, dW_t, dV, dM
             flat_dr,
         )
         if B > 1:
-            np.dot(M, dr, through_M)
+            _product(M, dr, through_M)
         else:
             for j in range(H):
                 total[j] = 0
@@ -304,6 +314,26 @@ def backward(cell, signal, phones, M, M_t, h0, c0, gates, h, c, dh, dW_t, dV, dM
 
 
 @njit(**FAST)
+def read_out(h, U, y):
+    """Fill y (T, B) with U h_t."""
+    for t in range(len(h)):
+        np.dot(U, h[t], y[t])
+
+
+@njit(**FAST)
+def read_out_gradients(h, U, dy, dh, dU):
+    """Fill dh (T, H, B), and add to dU, from the gradient dy (T, B) of what `read_out` gives."""
+    T, H, B = h.shape
+    for t in range(T):
+        for j in range(H):
+            slope = U[j] - U[j]
+            for s in range(B):
+                dh[t, j, s] = U[j] * dy[t, s]
+                slope += h[t, j, s] * dy[t, s]
+            dU[j] += slope
+
+
+@njit(**FAST)
 def _put(column, columns, i):
     for k in range(column.size):
         columns[k, i] = column[k]
@@ -313,7 +343,7 @@ def _put(column, columns, i):
 def carry_back(cell, gates, M, h, c, ends, dh, log_norms):
     """Fill `log_norms` (steps + 1, n) from the gradients `dh` (H, n); see `carried_back`.
 
-    gates (T, G), h (T, H) and c (T, H) are those of one stream; each gradient is at a step of its
+    gates, h (T, H) and c are those of one stream; each gradient is at a step of its
     own in it, so that they are gathered side by side, like streams.
     """
     (H, n), G, C = dh.shape, gates.shape[1], c.shape[1]
@@ -340,7 +370,7 @@ def carry_back(cell, gates, M, h, c, ends, dh, log_norms):
                     dc[k, i] /= norm
             # The step that this one goes back through; one more than asked for changes nothing.
             t = max(ends[i] - j, 0)
-            _put(gates[t], gate, i)
+            _put(gates[t % len(gates)], gate, i)
             _put(h[t], now, i)
             _put(c[t], c_now, i)
             _put(h[t - 1] if t else h_start, before, i)
@@ -400,17 +430,19 @@ def reconstruct(signal, order, phones, W, V, M, d, b, U, c, cell, feed_back, lim
     """
     T, (H, G) = phones.size, M.shape
     predictions = np.zeros(T, signal.dtype)
-    windows = np.zeros((BLOCK, order), signal.dtype)
-    gates = np.empty((BLOCK, G), signal.dtype)
+    # The fewer steps a block has, the less of its windows is unknown when it begins.
+    block = 16 if feed_back and 16 * W.size <= SMALL else BLOCK
+    windows = np.zeros((block, order), signal.dtype)
+    gates = np.empty((block, G), signal.dtype)
     offset, r = np.empty(G, signal.dtype), np.empty(G, signal.dtype)
     # The state before and after a step; the two swap places.
     h, h_next = np.zeros(H, signal.dtype), np.empty(H, signal.dtype)
     s, s_next = np.zeros(H, signal.dtype), np.empty(H, signal.dtype)
     for t in range(T):
-        i = t % BLOCK
+        i = t % block
         if i == 0:
             # What is known of the next windows goes through W as one matrix product.
-            for j in range(min(BLOCK, T - t)):
+            for j in range(min(block, T - t)):
                 known = order - min(j, order) if feed_back else order
                 for n in range(known):
                     windows[j, n] = signal[t + j + n]

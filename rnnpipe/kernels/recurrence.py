@@ -26,7 +26,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from rnnpipe.kernels.loops import GRU, LSTM, backward, carry_back, forward
+from rnnpipe.kernels import loops
+from rnnpipe.kernels.loops import GRU, LSTM
 
 CELLS = ("sigmoid", "tanh", "relu", "gru", "lstm")  # in the order of rnnpipe.kernels.loops
 NUM_GATES = {"sigmoid": 1, "tanh": 1, "relu": 1, "gru": 3, "lstm": 4}
@@ -156,7 +157,7 @@ def carried_back(
     gates, h, c = _run(signal, phones, W, W_t, V, M, M_t, d, b, start[:H], start[H:], index)
     log_norms = np.empty((steps + 1, len(ends)))
     gradients = np.array(vectors.T, order="C")
-    carry_back(
+    loops.carry_back(
         index, *_arrays(gates[:, :, 0], M, h[:, :, 0], c[:, :, 0]), ends, gradients, log_norms
     )
     return log_norms
@@ -201,6 +202,33 @@ def _recur_fused(
     return output.transpose(1, 2), output[-1].detach()
 
 
+def read_out(h: Tensor, U: Tensor, c: Tensor) -> Tensor:
+    """Return the predictions y_t = U h_t + c, shape (T, B), of hidden states h, shape (T, H, B)."""
+    if h.is_cuda or h.shape[2] == 1:
+        return U @ h + c
+    return _Readout.apply(h, U) + c
+
+
+class _Readout(torch.autograd.Function):
+    """U h_t by the numba loops; of several streams torch would make a small product a step."""
+
+    @staticmethod
+    def forward(ctx, h, U):
+        h, U = h.contiguous(), U.contiguous()
+        y = h.new_empty(h.shape[0], h.shape[2])
+        loops.read_out(*_arrays(h, U, y))
+        ctx.save_for_backward(h, U)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, dy):
+        h, U = ctx.saved_tensors
+        dh, dU = torch.empty_like(h), torch.zeros_like(U)
+        loops.read_out_gradients(*_arrays(h, U, dy.contiguous(), dh, dU))
+        return dh, dU
+
+
 class _Recurrence(torch.autograd.Function):
     """The numba loops, as torch sees them."""
 
@@ -223,7 +251,7 @@ class _Recurrence(torch.autograd.Function):
         signal, phones, W_t, V, M, M_t, h0, c0, gates, h, c = ctx.saved_tensors
         dW_t, dV, dM_t = (torch.zeros_like(weight) for weight in (W_t, V, M_t))
         dd = M.new_zeros(M.shape[0] if ctx.cell == GRU else 0)
-        backward(
+        loops.backward(
             ctx.cell,
             *_arrays(signal, phones, M, M_t, h0, c0, gates, h, c, dh.contiguous()),
             *_arrays(dW_t, dV, dM_t, dd),
@@ -248,13 +276,15 @@ def _run(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Run the compiled loop; return the gates' values, h and c of all steps.
 
-    c is an lstm's cell state; for a gru the recurrent share of the candidate, r_n + d.
+    c is an lstm's cell state; for a gru the recurrent share of the candidate, r_n + d. The other
+    cells have neither, and `gates` is a place for one step to work in.
     """
     (T, B), (H, G) = phones.shape, M.shape
-    gates, h = M.new_empty(T, G, B), M.new_empty(T, H, B)
-    c = M.new_empty(T, H if cell in (GRU, LSTM) else 0, B)
+    gated = cell in (GRU, LSTM)
+    gates, h = M.new_empty(T if gated else 1, G, B), M.new_empty(T, H, B)
+    c = M.new_empty(T, H if gated else 0, B)
     d = d[:, None].expand(-1, B).contiguous()
-    forward(cell, *_arrays(signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, gates, h, c))
+    loops.forward(cell, *_arrays(signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, gates, h, c))
     return gates, h, c
 
 
