@@ -48,7 +48,8 @@ with ProcessPoolExecutor(2) as two:
     list(two.map(extract_shard, find_shards(root)))
 """
 TRAINING = """
-import resource, sys, time
+import os, resource, sys, time
+os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # as in workflow/scripts/train.py
 from pathlib import Path
 import pyarrow.parquet as pq
 import torch
@@ -67,7 +68,7 @@ network.initialise("fan_in", 1.0)
 optimizer = make_optimizer(recipe, network)
 batches = streams(recipe, series, sizes, 0.0, 1000.0, torch.device("cpu"))
 state, waited, worked = network.initial_state(1), 0.0, 0.0
-for update in range(1500):
+for update in range(4000):
     begin = time.perf_counter()
     batch = next(batches)
     middle = time.perf_counter()

@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.corpus.synth import write_minitimit
 from rnnpipe.corpus.timit import read_corpus
-from rnnpipe.windows import PACKING, ROWS_PER_GROUP, extract
+from rnnpipe.windows import PACKING, extract
 
 TIMES = 6  # the mini-TIMIT after itself, so that a turn takes a while
+ROWS = 16  # in a group, about as many windows as an utterance of TIMIT has
 SAMPLES = ("context.list.element", "samples.list.element")
 PHONES = "phones.list.element"
 
@@ -50,7 +51,7 @@ def write(table: pa.Table, path: Path, packing: dict) -> float:
     """Write the file; return the processor's seconds."""
     started = time.process_time()
     with pq.ParquetWriter(path, table.schema, **packing) as writer:
-        writer.write_table(table, ROWS_PER_GROUP)
+        writer.write_table(table, ROWS)
     return time.process_time() - started
 
 

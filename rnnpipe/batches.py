@@ -85,11 +85,12 @@ def streams(
 
     for stream in range(B):
         read(stream)
-    step = torch.arange(order + T)
+    # All chunks that a row holds, as views, by the place where they start.
+    chunks, phones_of = samples.unfold(1, order + T, 1), phones.unfold(1, T, 1)
+    rows, step = torch.arange(B), torch.arange(T)
     while True:
-        at = position[:, None] + step
-        valid = (at[:, :T] < sizes[utterance][:, None]).float()
-        parts = (samples.gather(1, at), phones.gather(1, at[:, :T]), valid, fresh)
+        valid = (step < (sizes[utterance] - position)[:, None]).float()
+        parts = (chunks[rows, position], phones_of[rows, position], valid, fresh)
         yield Batch(*(part.to(device) for part in parts))
         position = position + T
         ended = position >= sizes[utterance]

@@ -2,17 +2,17 @@
 
 A row is a window: `samples`, the next `length` samples of an utterance from `start` on, with the
 phone of each, and `context`, the `order` samples before them. The k-sample windows that a network
-sees slide by one sample; they are views, made on load, and never stored.
+sees slide by one sample; they are views, made on load, and never stored. An utterance is a row
+group: it is found by the footer alone, and read without reading anything else.
 """
 
 import json
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,8 +25,7 @@ from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
 from rnnpipe.items import place
 
-# About four utterances: one is read without reading much else. Larger groups pack little better.
-ROWS_PER_GROUP = 64
+FORMAT = "rnnpipe-windows-1"
 UTTERANCES_AT_ONCE = 32  # in memory while they are written
 KEPT = 64  # of those read, some 10 MB
 
@@ -68,7 +67,7 @@ PACKING = {
         "phones.list.element": "zstd",
     },
     # What a reader looks an utterance up by.
-    "write_statistics": ["utterance", "start"],
+    "write_statistics": ["utterance", "start", "num_valid"],
     "write_batch_size": 1 << 16,
 }
 
@@ -149,11 +148,13 @@ def extract(
     ):
         for some in _batched(utterances, UTTERANCES_AT_ONCE):
             rows.write_batch(_utterance_rows(some))
-            writer.write_batch(_window_rows(some, schema, inventory), ROWS_PER_GROUP)
+            for windows_of_one in _window_rows(some, schema, inventory):
+                writer.write_batch(windows_of_one, windows_of_one.num_rows)
             for utterance in some:
                 sums.add(utterance.samples)
         mean, std = sums.statistics()
         about = {
+            "format": FORMAT,
             "sampling_rate": SAMPLING_RATE,
             "order": order,
             "length": length,
@@ -198,15 +199,17 @@ def _utterance_rows(utterances: Sequence[Utterance]) -> pa.RecordBatch:
 
 def _window_rows(
     utterances: Sequence[Utterance], schema: pa.Schema, inventory: int
-) -> pa.RecordBatch:
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of each utterance; all are made at a time, which is quicker."""
     order, length = (schema.field(name).type.list_size for name in ("context", "samples"))
-    names, starts, num_valid, context, samples, phones = ([] for _ in schema)
+    names, counts, starts, num_valid, context, samples, phones = ([] for _ in range(7))
     for utterance in utterances:
         size = utterance.samples.size
         folded = fold(utterance.phones, inventory)
         first = range(order, size, length)
         padding = len(first) * length - (size - order)
         names += [utterance.utterance] * len(first)
+        counts.append(len(first))
         starts += first
         num_valid += [min(length, size - start) for start in first]
         context += [utterance.samples[start - order : start] for start in first]
@@ -220,7 +223,9 @@ def _window_rows(
     for name, parts in (("context", context), ("samples", samples), ("phones", phones)):
         values = _numbers(np.concatenate(parts))
         columns.append(pa.FixedSizeListArray.from_arrays(values, type=schema.field(name).type))
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    rows = pa.RecordBatch.from_arrays(columns, schema=schema)
+    for end, count in zip(np.cumsum(counts), counts, strict=True):
+        yield rows.slice(end - count, count)
 
 
 def _numbers(values: np.ndarray) -> pa.Array:
@@ -277,7 +282,7 @@ class ExactSums:
 
 
 def read_about(path: str | Path) -> dict:
-    """Read a window file's footer: sampling_rate, order, length, phones, mean, std.
+    """Read a window file's footer: format, sampling_rate, order, length, phones, mean, std.
 
     Raises
     ------
@@ -289,6 +294,15 @@ def read_about(path: str | Path) -> dict:
     return about
 
 
+class Stored(NamedTuple):
+    """Where an utterance lies: its id, its window file and row group, and what is predicted."""
+
+    utterance: str
+    path: Path
+    group: int
+    size: int
+
+
 class StoredSeries(Sequence[Series]):
     """Utterances, or phones of them, in window files, each read when it is asked for.
 
@@ -298,17 +312,14 @@ class StoredSeries(Sequence[Series]):
     ----------
     items : sequence of str
         Ids; see `rnnpipe.items`.
-    places : sequence of tuple
-        Of the utterance of each its id, its window file, and the row groups that hold it.
+    places : sequence of Stored
+        Where the utterance of each lies.
     sizes : sequence of int
         How many samples of each are to be predicted.
     """
 
     def __init__(
-        self,
-        items: Sequence[str],
-        places: Sequence[tuple[str, Path, tuple[int, ...]]],
-        sizes: Sequence[int],
+        self, items: Sequence[str], places: Sequence[Stored], sizes: Sequence[int]
     ) -> None:
         self._items, self._places, self.sizes = items, places, sizes
         self._open = lru_cache(KEPT)(_open)
@@ -318,7 +329,7 @@ class StoredSeries(Sequence[Series]):
         return len(self._places)
 
     def __getitem__(self, index: int) -> Series:
-        item, whole = self._items[index], self._read(*self._places[index])
+        item, whole = self._items[index], self._read(self._places[index])
         lies_in = place(item)
         if lies_in.start is None:
             return whole
@@ -326,20 +337,17 @@ class StoredSeries(Sequence[Series]):
         phones = whole.phones[first : lies_in.end - whole.order]
         return Series(item, whole.samples[first : lies_in.end], phones)
 
-    def _read(self, utterance: str, path: Path, groups: tuple[int, ...]) -> Series:
-        """Join the windows of an utterance; they follow each other in its row groups."""
-        file, about = self._open(path)
+    def _read(self, stored: Stored) -> Series:
+        """Join the windows of an utterance."""
+        file, about = self._open(stored.path)
+        columns = ["context", "samples", "phones"]
         # One thread: several settings load side by side.
-        rows = file.read_row_groups(groups, use_threads=False)
-        names = rows["utterance"].to_pylist()
-        rows = rows.slice(names.index(utterance), names.count(utterance))
-        size = sum(rows["num_valid"].to_pylist())
-
-        def values(column: str) -> np.ndarray:
-            return rows[column].combine_chunks().flatten().to_numpy()
-
-        samples = np.concatenate([values("context")[: about["order"]], values("samples")[:size]])
-        return Series(utterance, samples, values("phones")[:size].copy())
+        rows = file.read_row_group(stored.group, columns, use_threads=False)
+        context, samples, phones = (
+            rows[name].combine_chunks().flatten().to_numpy() for name in columns
+        )
+        samples = np.concatenate([context[: about["order"]], samples[: stored.size]])
+        return Series(stored.utterance, samples, phones[: stored.size].copy())
 
 
 def sizes_of(series: Sequence[Series]) -> list[int]:
@@ -357,8 +365,7 @@ def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> Store
     paths : sequence of path
         Window files.
     utterances : sequence of str
-        Ids; see `rnnpipe.items`. Of each file its footer is read, and names and lengths in the row
-        groups that may hold them.
+        Ids; see `rnnpipe.items`. Of each file the footer is read.
 
     Raises
     ------
@@ -366,19 +373,18 @@ def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> Store
         If an utterance is in none of the files, or one of these is not a window file.
     """
     places = [place(item) for item in utterances]
-    wanted = sorted({one.utterance for one in places})
-    found: dict[str, tuple[str, Path, tuple[int, ...]]] = {}
-    sizes: Counter[str] = Counter()
+    wanted = {one.utterance for one in places}
+    found: dict[str, Stored] = {}
     for path in map(Path, paths):
         file, about = _open(path)
         with file:
-            groups: dict[str, dict[int, None]] = {}
-            for i in _groups_with(wanted, file.metadata):
-                rows = file.read_row_group(i, ["utterance", "num_valid"], use_threads=False)
-                for name, size in zip(*(column.to_pylist() for column in rows), strict=True):
-                    groups.setdefault(name, {})[i] = None
-                    sizes[name] += size
-        found |= {name: (name, path, tuple(lies_in)) for name, lies_in in groups.items()}
+            for i in range(file.metadata.num_row_groups):
+                group = file.metadata.row_group(i)
+                utterance = group.column(0).statistics.min
+                if utterance in wanted:
+                    last = group.column(2).statistics.min  # num_valid; the others are full
+                    size = (group.num_rows - 1) * about["length"] + last
+                    found[utterance] = Stored(utterance, path, i, size)
     missing = [
         item for item, one in zip(utterances, places, strict=True) if one.utterance not in found
     ]
@@ -389,7 +395,7 @@ def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> Store
         utterances,
         [found[one.utterance] for one in places],
         [
-            sizes[one.utterance] if one.start is None else one.num_predicted(about["order"])
+            found[one.utterance].size if one.start is None else one.num_predicted(about["order"])
             for one in places
         ],
     )
@@ -399,17 +405,10 @@ def _open(path: str | Path) -> tuple[pq.ParquetFile, dict]:
     """Open a window file; return it and what its footer says."""
     try:
         file = pq.ParquetFile(path)
-        return file, json.loads(file.metadata.metadata[b"rnnpipe"])
+        about = json.loads(file.metadata.metadata[b"rnnpipe"])
     except (OSError, pa.ArrowInvalid, KeyError, TypeError) as error:
         raise RnnpipeError(f"{path}: not a window file; extract it again.") from error
-
-
-def _groups_with(wanted: Sequence[str], metadata: pq.FileMetaData) -> list[int]:
-    """Return the row groups that may hold any of some utterances, which are sorted."""
-    groups = []
-    for i in range(metadata.num_row_groups):
-        names = metadata.row_group(i).column(0).statistics
-        first = bisect_left(wanted, names.min)
-        if first < len(wanted) and wanted[first] <= names.max:
-            groups.append(i)
-    return groups
+    if about.get("format") != FORMAT:
+        file.close()
+        raise RnnpipeError(f"{path}: not a window file of this rnnpipe; extract it again.")
+    return file, about

@@ -60,7 +60,7 @@ CORPUS = [
     made_up("TRAIN/DR2/FABC0/SA1", ORDER + LENGTH),
     made_up("TRAIN/DR2/FABC0/SX3", ORDER + LENGTH + 1),
     made_up("TEST/DR3/FDEF1/SI4", ORDER + 3 * LENGTH - 1),
-    made_up("TRAIN/DR8/MXYZ0/SI5", 3331),  # 333 windows: more than a row group
+    made_up("TRAIN/DR8/MXYZ0/SI5", 3331),  # 333 windows
 ]
 
 
@@ -219,11 +219,23 @@ def test_the_footer_says_how_the_file_was_made(extracted):
     assert about.pop("mean") == pytest.approx(samples.mean(dtype=np.float64), rel=1e-14)
     assert about.pop("std") == pytest.approx(samples.std(dtype=np.float64), rel=1e-14)
     assert about == {
+        "format": "rnnpipe-windows-1",
         "sampling_rate": 16000,
         "order": ORDER,
         "length": LENGTH,
         "phones": ["none", *PHONES],
     }
+
+
+def test_an_utterance_is_a_row_group(extracted):
+    for path in files(extracted):
+        file = pq.ParquetFile(path)
+        groups = [
+            set(file.read_row_group(i, ["utterance"])["utterance"].to_pylist())
+            for i in range(file.num_row_groups)
+        ]
+        inside = {one.utterance for one in CORPUS if one.split == path.stem}
+        assert sorted(map(sorted, groups)) == sorted([name] for name in inside)
 
 
 def test_a_split_without_utterances_is_an_empty_file(tmp_path):
@@ -321,6 +333,16 @@ def test_a_parquet_file_of_others_is_refused(tmp_path):
     pq.write_table(pa.table({"utterance": ["x"]}), tmp_path / "TRAIN.parquet")
     with pytest.raises(RnnpipeError, match="TRAIN.parquet: not a window file"):
         load_series([tmp_path / "TRAIN.parquet"], ["x"])
+
+
+def test_a_window_file_of_an_older_rnnpipe_is_refused(extracted):
+    path = extracted / "TRAIN.parquet"
+    table = pq.read_table(path)
+    about = read_about(path)
+    del about["format"]
+    pq.write_table(table.replace_schema_metadata({"rnnpipe": json.dumps(about)}), path)
+    with pytest.raises(RnnpipeError, match="TRAIN.parquet: not a window file of this rnnpipe"):
+        load_series([path], ["TRAIN/DR2/FABC0/SA1"])
 
 
 def test_windows_of_a_smaller_inventory_hold_folded_phones(tmp_path):

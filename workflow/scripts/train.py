@@ -5,6 +5,8 @@ import os
 # Before numpy and torch are there: threads are for groups of streams, and not for each product
 # again, whose sums would hang on their number, and whose threads would wait for each other.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+# Arrow's own pool hands memory back between reads, and has it cleared again for the next one.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 from job import job
 
