@@ -99,7 +99,7 @@ def _add_product(v, A, out):
 
 @njit(**FAST)
 def _product(A, X, out):
-    """Put A X, where X has few columns, into `out`: in pieces that are small products."""
+    """Put A X into `out`, in pieces that are small products."""
     rows = SMALL // X.size // 12 * 12 or len(A)
     for first in range(0, len(A), rows):
         np.dot(A[first : first + rows], X, out[first : first + rows])
@@ -175,7 +175,7 @@ def forward(cell, signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, gates, h, c):
                 for i in range(min(BLOCK, T - t)):
                     for j in range(order):
                         windows[i, j] = samples[t + i + j]
-                np.dot(windows, W, projected)
+                _product(windows, W, projected)
             for j in range(G):
                 gates_t[j] = projected[t % BLOCK, j]
                 flat_r[j] = 0
@@ -431,7 +431,7 @@ def reconstruct(signal, order, phones, W, V, M, d, b, U, c, cell, feed_back, lim
     T, (H, G) = phones.size, M.shape
     predictions = np.zeros(T, signal.dtype)
     # The fewer steps a block has, the less of its windows is unknown when it begins.
-    block = 16 if feed_back and 16 * W.size <= SMALL else BLOCK
+    block = 12 if feed_back and 12 * W.size <= SMALL else BLOCK
     windows = np.zeros((block, order), signal.dtype)
     gates = np.empty((block, G), signal.dtype)
     offset, r = np.empty(G, signal.dtype), np.empty(G, signal.dtype)
@@ -447,7 +447,7 @@ def reconstruct(signal, order, phones, W, V, M, d, b, U, c, cell, feed_back, lim
                 for n in range(known):
                     windows[j, n] = signal[t + j + n]
                 windows[j, known:] = 0
-            np.dot(windows, W, gates)
+            _product(windows, W, gates)
         newest = min(i, order) if feed_back else 0
         if newest:
             _add_product(signal[order + t - newest : order + t], W[order - newest :], gates[i])
