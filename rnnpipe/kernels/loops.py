@@ -340,41 +340,54 @@ def _put(column, columns, i):
 
 
 @njit(**FAST)
+def _add_squares(columns, sums):
+    for k in range(columns.shape[0]):
+        for i in range(columns.shape[1]):
+            sums[i] += columns[k, i] * columns[k, i]
+
+
+@njit(**FAST)
+def _scale(columns, factors):
+    for k in range(columns.shape[0]):
+        for i in range(columns.shape[1]):
+            columns[k, i] *= factors[i]
+
+
+@njit(**FAST)
 def carry_back(cell, gates, M, h, c, ends, dh, log_norms):
     """Fill `log_norms` (steps + 1, n) from the gradients `dh` (H, n); see `carried_back`.
 
-    gates, h (T, H) and c are those of one stream; each gradient is at a step of its
-    own in it, so that they are gathered side by side, like streams.
+    gates, h (T, H) and c are those of one stream; each gradient is at a step of its own in it, so
+    that they are gathered side by side, like streams.
     """
-    (H, n), G, C = dh.shape, gates.shape[1], c.shape[1]
-    dc, carried, scale = np.zeros((C, n)), np.zeros((H, n)), np.zeros(n)
+    (H, n), G, C = dh.shape, M.shape[1], c.shape[1]
+    dc, carried = np.zeros((C, n)), np.zeros((H, n))
+    squares, factors, scale = np.empty(n), np.empty(n), np.zeros(n)
     now, before = np.empty((H, n)), np.empty((H, n))
     c_now, c_before = np.empty((C, n)), np.empty((C, n))
     gate, da = np.empty((G, n)), np.empty((G, n))
     dr = np.empty((G, n)) if cell == GRU else da
     h_start, c_start = np.zeros(H), np.zeros(C)
     for j in range(log_norms.shape[0]):
+        squares[:] = 0
+        _add_squares(dh, squares)
         for i in range(n):
-            own, others = 0.0, 0.0
-            for k in range(H):
-                own += dh[k, i] * dh[k, i]
-            for k in range(C):
-                others += dc[k, i] * dc[k, i]
-            log_norms[j, i] = scale[i] + np.log(own) / 2
-            norm = math.sqrt(own + others)
-            if norm > 0:
-                scale[i] += math.log(norm)
-                for k in range(H):
-                    dh[k, i] /= norm
-                for k in range(C):
-                    dc[k, i] /= norm
+            log_norms[j, i] = scale[i] + np.log(squares[i]) / 2
+        _add_squares(dc, squares)
+        for i in range(n):
+            factors[i] = 1 / math.sqrt(squares[i]) if squares[i] > 0 else 1.0
+            scale[i] -= math.log(factors[i])
+        _scale(dh, factors)
+        _scale(dc, factors)
+        for i in range(n):
             # The step that this one goes back through; one more than asked for changes nothing.
             t = max(ends[i] - j, 0)
-            _put(gates[t % len(gates)], gate, i)
             _put(h[t], now, i)
-            _put(c[t], c_now, i)
-            _put(h[t - 1] if t else h_start, before, i)
-            _put(c[t - 1] if t else c_start, c_before, i)
+            if C:
+                _put(gates[t], gate, i)
+                _put(c[t], c_now, i)
+                _put(h[t - 1] if t else h_start, before, i)
+                _put(c[t - 1] if t else c_start, c_before, i)
         _retreat(
             cell,
             gate.ravel(),

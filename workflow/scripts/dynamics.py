@@ -1,7 +1,6 @@
 """Measure what one training's stability hung on."""
 
 import pandas as pd
-import torch
 from job import job
 
 from rnnpipe.dynamics import cut_stretches, measure
@@ -13,7 +12,6 @@ from rnnpipe.train import load_snapshots
 from rnnpipe.windows import load_series
 
 with job(snakemake):
-    torch.set_num_threads(snakemake.threads)
     experiment = Experiment.load(snakemake.input.experiment)
     series = load_series(snakemake.input.windows, experiment.utterances)
     table = measure(

@@ -1,4 +1,9 @@
-"""What every script does around its one call into rnnpipe."""
+"""What every script does around its one call into rnnpipe.
+
+A sweep is many short jobs, and a quarter of the time that torch takes to load and to go goes into
+looking for cycles among objects that live as long as the process. So the first import of a script,
+this one, stops that until the work begins, and the end of the work sets aside all that is there.
+"""
 
 import gc
 import logging
@@ -8,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rnnpipe.errors import RnnpipeError
+gc.disable()
+
+from rnnpipe.errors import RnnpipeError  # noqa: E402
 
 
 @contextmanager
@@ -18,6 +25,7 @@ def job(snakemake: Any) -> Iterator[None]:
     What the user can mend is said in plain lines, in the log and on standard error; anything else
     is a bug and keeps its traceback.
     """
+    gc.enable()
     logging.basicConfig(
         filename=snakemake.log[0],
         filemode="w",
@@ -41,5 +49,4 @@ def job(snakemake: Any) -> Iterator[None]:
         logging.error("%s", traceback.format_exc())
         raise
     finally:
-        # Else Python looks for cycles in all of torch once more before it ends: half a second.
         gc.freeze()
