@@ -239,7 +239,8 @@ def _paste(part, whole, first):
 def backward(cell, signal, phones, M, M_t, h0, c0, gates, h, c, dh, dW_t, dV, dM_t, dd):
     """Add the weights' gradients, which are sums over steps and streams, to dW_t, dV, dM_t, dd.
 
-    Those of the matrices are taken many steps at a time, as matrix products.
+    Those of the matrices are taken many steps at a time, as products of panels with a column a step
+    and stream, or of a single stream, which would be written a number here and there, a row a step.
     """
     (T, H, B), (G, order) = h.shape, dW_t.shape
     steps = max(1, COLUMNS // B)
@@ -251,6 +252,10 @@ def backward(cell, signal, phones, M, M_t, h0, c0, gates, h, c, dh, dW_t, dV, dM
     da, dr = np.empty((G, B), h.dtype), np.empty((G, B), h.dtype)
     if cell != GRU:
         dr = da
+    # The same memory, for a single stream.
+    rows_da, rows_before = all_da.reshape(steps * B, G), all_before.reshape(steps * B, H)
+    rows_dr = all_dr.reshape(steps * B, G) if cell == GRU else rows_da
+    to_W, to_M = np.empty((G, order), h.dtype), np.empty((G, H), h.dtype)
     through_M, doffset = np.zeros((H, B), h.dtype), np.zeros((G, B), h.dtype)
     # The same memory, a flat row a step.
     flat_gates, flat_h, flat_c = (
@@ -263,6 +268,9 @@ def backward(cell, signal, phones, M, M_t, h0, c0, gates, h, c, dh, dW_t, dV, dM
     total, samples = through_M.ravel(), signal.ravel()
     carried, dc = np.zeros(H * B, h.dtype), np.zeros(H * B, h.dtype)
     for t in range(T - 1, -1, -1):
+        i = t % steps
+        if B == 1:
+            flat_da, flat_dr = rows_da[i], rows_dr[i]
         before = flat_h[t - 1] if t else h0.ravel()
         c_before = flat_c[t - 1] if t else c0.ravel()
         for j in range(H * B):
@@ -296,21 +304,31 @@ def backward(cell, signal, phones, M, M_t, h0, c0, gates, h, c, dh, dW_t, dV, dM
                     dV[phones[t, s], j] += doffset[j, s]
                     doffset[j, s] = 0
 
-        i = t % steps
-        _paste(da, all_da, i * B)
-        _paste(h[t - 1] if t else h0, all_before, i * B)
+        if B > 1:
+            _paste(da, all_da, i * B)
+            _paste(h[t - 1] if t else h0, all_before, i * B)
+            if cell == GRU:
+                _paste(dr, all_dr, i * B)
+        else:
+            for j in range(H):
+                rows_before[i, j] = before[j]
         if cell == GRU:
-            _paste(dr, all_dr, i * B)
             for j in range(H):
                 for s in range(B):
-                    dd[j] += dr[2 * H + j, s]
+                    dd[j] += flat_dr[(2 * H + j) * B + s]
         if i == 0:
             size = min(steps, T - t) * B
             for j in range(order):
                 for column in range(size):
                     windows[j, column] = samples[(t + j) * B + column]
-            dW_t += np.dot(all_da, windows.T)
-            dM_t += np.dot(all_dr if cell == GRU else all_da, all_before.T)
+            if B > 1:
+                np.dot(all_da, windows.T, to_W)
+                np.dot(all_dr if cell == GRU else all_da, all_before.T, to_M)
+            else:
+                np.dot(rows_da.T, windows.T, to_W)
+                np.dot(rows_dr.T, rows_before, to_M)
+            dW_t += to_W
+            dM_t += to_M
 
 
 @njit(**FAST)
