@@ -77,8 +77,7 @@ for update in range(4000):
     optimizer.step()
     waited, worked = waited + middle - begin, worked + time.perf_counter() - middle
 share, peak = waited / (waited + worked), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(f"- a training on all of it, 100 units, 32 x 100 samples an update: {share:.1%} of the time "
-      f"spent on reading and cutting, {peak:.0f} MiB")
+print(share, peak)
 """
 LHOTSE = """
 import sys
@@ -130,17 +129,28 @@ def write_joined(parts: list[Utterance], path: Path) -> None:
     path.with_suffix(".TXT").write_text(f"0 {samples.size} {text}\n")
 
 
-def seconds(program: str, *arguments: str, output: int | None = subprocess.DEVNULL) -> float:
-    """Run a program in a Python of its own, with one thread; return how long it took."""
-    started = time.perf_counter()
-    sys.stdout.flush()
-    subprocess.run(
+def run(program: str, *arguments: str) -> str:
+    """Run a program in a Python of its own, with one thread; return what it printed."""
+    return subprocess.run(
         [sys.executable, "-c", program, *arguments],
         check=True,
-        stdout=output,
+        stdout=subprocess.PIPE,
+        text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-    )
+    ).stdout
+
+
+def seconds(program: str, *arguments: str) -> float:
+    """Return how long a program took."""
+    started = time.perf_counter()
+    run(program, *arguments)
     return time.perf_counter() - started
+
+
+def waiting(windows: str) -> tuple[float, float]:
+    """Train on all windows; return the share of the time spent on data, and the peak in MiB."""
+    share, peak = run(TRAINING, windows).split()
+    return float(share), float(peak)
 
 
 def bytes_read_for_one(files: list[Path]) -> int:
@@ -176,7 +186,12 @@ def main() -> None:
         files = sorted(ours.glob("*.parquet"))
         disk = sum(path.stat().st_size for path in files)
         read = bytes_read_for_one(files)
-        seconds(TRAINING, str(ours), output=None)
+        waits = [waiting(str(ours)) for _ in range(arguments.repeat)]
+    share, peak = (statistics.median(values) for values in zip(*waits, strict=True))
+    print(
+        f"- a training on all of it, 100 units, 32 x 100 samples an update: {share:.1%} of the "
+        f"time spent on reading and cutting, {peak:.0f} MiB"
+    )
     medians = {name: statistics.median(values) for name, values in times.items()}
     for name, values in times.items():
         print(f"- {name}: {medians[name]:.1f} s ({', '.join(f'{value:.1f}' for value in values)})")

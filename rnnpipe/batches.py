@@ -89,14 +89,16 @@ def streams(
     chunks, phones_of = samples.unfold(1, order + T, 1), phones.unfold(1, T, 1)
     rows, step = torch.arange(B), torch.arange(T)
     while True:
-        valid = (step < (sizes[utterance] - position)[:, None]).float()
+        remaining = sizes[utterance] - position
+        valid = (step < remaining[:, None]).float()
         parts = (chunks[rows, position], phones_of[rows, position], valid, fresh)
         yield Batch(*(part.to(device) for part in parts))
         position = position + T
-        ended = position >= sizes[utterance]
+        ended = remaining <= T
         another = torch.randint(len(sizes), (B,))
-        utterance = torch.where(ended, another, utterance)
-        position = torch.where(ended, 0, position)
-        for stream in torch.nonzero(ended)[:, 0].tolist():
-            read(stream)
+        if ended.any():
+            utterance = torch.where(ended, another, utterance)
+            position = torch.where(ended, 0, position)
+            for stream in torch.nonzero(ended)[:, 0].tolist():
+                read(stream)
         fresh = ended if recipe.carry_state else torch.ones_like(ended)
