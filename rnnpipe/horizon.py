@@ -37,49 +37,33 @@ def horizon_errors(network: Network, series: Sequence[Series], limit: float) -> 
         A row a stretch: samples (how many were predicted at its end), nmse, and the same for
         silence and persistence, which repeats the last true sample.
     """
-    errors, speech = [], []
-    for one in series:
-        signal = one.standardised(network.mean, network.std)
-        speech.append(signal[one.order :])
-        errors.append(_run(network, signal, one.phones, max(1, STARTS // len(series)), limit))
-    variance = np.concatenate(speech).var(dtype=np.float64)
-    length = min(one.shape[-1] for one in errors)
-    means = np.concatenate([one[:, :, :length] for one in errors], axis=1).mean(axis=1) / variance
+    signals = [torch.from_numpy(one.standardised(network.mean, network.std)) for one in series]
+    spoken = [torch.from_numpy(one.phones.astype(np.int64)) for one in series]
+    order, shortest = network.order, min(phones.numel() for phones in spoken)
+    length, runs = min(LONGEST, max(1, shortest // 2)), max(1, STARTS // len(series))
+
+    # Before each run the samples and the state of the true past; of it the truth and the phones.
+    pasts, states, truth, ahead = [], [], [], []
+    for signal, phones in zip(signals, spoken, strict=True):
+        starts = np.unique(np.linspace(0, phones.numel() - length, runs).astype(int))
+        state, at = network.initial_state(1), 0
+        for start in starts:
+            if start > at:
+                heard = signal[None, at : start + order]
+                _, state = network(heard, phones[None, at:start], state)
+            at = start
+            states.append(state)
+            pasts.append(signal[start : start + order])
+            truth.append(signal[start + order : start + order + length])
+            ahead.append(phones[start : start + length])
+    pasts, truth = torch.stack(pasts), torch.stack(truth)
+    said = network.free_runs(pasts, torch.stack(ahead), torch.cat(states), limit)
+
+    variance = np.concatenate([signal[order:] for signal in signals]).var(dtype=np.float64)
+    others = (said, torch.zeros_like(truth), pasts[:, -1:])
+    means = np.stack([((truth - other).double() ** 2).mean(0) for other in others]) / variance
     ends = np.unique(np.geomspace(1, length, min(POINTS, length)).round().astype(int))
     starts = np.concatenate([[0], ends[:-1]])
     stretches = np.add.reduceat(means, starts, axis=1) / (ends - starts)
     columns = dict(zip(("nmse", "silence", "persistence"), stretches, strict=True))
     return pd.DataFrame({"samples": ends} | columns)
-
-
-def _run(
-    network: Network, signal: np.ndarray, phones: np.ndarray, runs: int, limit: float
-) -> np.ndarray:
-    """Squared errors of network, silence and persistence, shape (3, runs, length)."""
-    order, size = network.order, phones.size
-    length = min(LONGEST, max(1, size // 2))
-    starts = np.unique(np.linspace(0, size - length, runs).astype(int))
-    x = torch.from_numpy(np.array(signal, np.float32))
-    p = torch.from_numpy(np.array(phones, np.int64))
-
-    # The states that the true past leaves at the starts: from one to the next.
-    states, state, at = [], network.initial_state(1), 0
-    for start in starts:
-        if start > at:
-            _, state = network(x[None, at : start + order], p[None, at:start], state)
-        states.append(state)
-        at = start
-    state = torch.cat(states)
-
-    windows = torch.stack([x[start : start + order + 1] for start in starts])
-    truth = torch.stack([x[start + order : start + order + length] for start in starts])
-    spoken = torch.stack([p[start : start + length] for start in starts])
-    said = torch.empty_like(truth)
-    for step in range(length):
-        prediction, state = network(windows, spoken[:, step : step + 1], state)
-        said[:, step] = prediction[:, 0].nan_to_num(limit).clamp(-limit, limit)
-        windows[:, :-2] = windows[:, 1:-1].clone()
-        windows[:, -2] = said[:, step]
-    last = torch.from_numpy(signal[starts + order - 1].astype(np.float32))[:, None]
-    others = (said, torch.zeros_like(truth), last.expand_as(truth))
-    return np.stack([((truth - other).double() ** 2).numpy() for other in others])

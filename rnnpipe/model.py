@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
-from rnnpipe.kernels.recurrence import CELLS, NUM_GATES, read_out, recur, state_size
+from rnnpipe.kernels.recurrence import CELLS, NUM_GATES, free_runs, read_out, recur, state_size
 
 FORMAT = "rnnpipe-network-1"
 
@@ -124,6 +124,32 @@ class Network(nn.Module):
         if dropout:
             h = functional.dropout(h, dropout)
         return read_out(h, self.U, self.c).t(), state
+
+    @torch.no_grad()
+    def free_runs(
+        self, contexts: Tensor, phones: Tensor, state: Tensor, limit: float = 20.0
+    ) -> Tensor:
+        """Predict samples from the predictions before them, of many pasts side by side, on the CPU.
+
+        Parameters
+        ----------
+        contexts : Tensor, shape (B, order)
+            The standardised samples before each run.
+        phones : integer Tensor, shape (B, T)
+            Phone of each sample to predict.
+        state : Tensor, shape (B, H) or (B, 2H)
+            State before the first prediction.
+        limit : float
+            A prediction beyond this many standard deviations, or that is no number, stays at the
+            limit and its run goes on from there; `rnnpipe.reconstruct.free_run` ends instead.
+
+        Returns
+        -------
+        Tensor, shape (B, T)
+            The predictions. By rounding, those of a run hang on how many run beside it.
+        """
+        weights = (self.W, self.V, self.M, self.d, self.b, self.U, self.c)
+        return free_runs(contexts, phones, *weights, state, self.cell, limit)
 
     def save(self, path: str | Path) -> None:
         """Write the weights and all that rebuilds the network as safetensors."""

@@ -11,6 +11,7 @@ from rnnpipe.kernels.recurrence import (
     CELLS,
     NUM_GATES,
     _recur_fused,
+    free_runs,
     read_out,
     reconstruct_plain,
     recur,
@@ -386,3 +387,63 @@ def test_an_utterance_of_one_sample_to_predict():
     forced, end = run(network, signal, phones, feed_back=False)
     free, _ = run(network, signal, phones, feed_back=True)
     assert (end, forced.tobytes()) == (1, free.tobytes())
+
+
+# --- many free runs at once ----------------------------------------------------------------------
+
+
+def free_runs_plain(contexts, phones, W, V, M, d, b, U, c, state, cell, limit):
+    """The definition: a step at a time by the plain recurrence, what it said in the next window."""
+    signal = contexts
+    for t in range(phones.shape[1]):
+        window = torch.cat((signal[:, -len(W) :], signal[:, :1]), 1)
+        h, state = recur_plain(window, phones[:, t : t + 1], W, V, M, d, b, state, cell)
+        y = (U @ h[0] + c).nan_to_num(limit).clamp(-limit, limit)
+        signal = torch.cat((signal, y[:, None]), 1)
+    return signal[:, len(W) :]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("cell", CELLS)
+def test_free_runs_side_by_side_do_what_the_plain_recurrence_does(cell, shape, dtype):
+    arguments, _ = problem(cell, shape, dtype, scale=0.3)
+    contexts, phones = arguments.pop("signal")[:, :ORDER], arguments.pop("phones")
+    make = torch.Generator().manual_seed(1)
+    U = torch.randn(shape[2], generator=make, dtype=torch.float64).to(dtype) / shape[2]
+    inputs = {"U": U, "c": U[:1], "cell": cell, "limit": 5.0} | arguments
+    wanted = free_runs_plain(contexts, phones, **inputs)
+    before = {name: value.clone() for name, value in arguments.items()}
+    found = free_runs(contexts, phones, **inputs)
+    assert found.dtype == dtype and found.shape == wanted.shape
+    assert relative_error(found, wanted) <= TOLERANCE[dtype]
+    assert all(torch.equal(arguments[name], before[name]) for name in before)
+
+
+def test_a_run_among_others_stays_at_the_limit_and_the_others_go_on():
+    network = growing(2.0)
+    contexts = torch.tensor([[1.0], [0.125], [torch.nan], [torch.inf]])
+    phones = torch.zeros(4, 6, dtype=torch.uint8)
+    found = network.free_runs(contexts, phones, network.initial_state(4), limit=20.0)
+    assert found.tolist() == [
+        [2, 4, 8, 16, 20, 20],
+        [0.25, 0.5, 1, 2, 4, 8],
+        [20] * 6,
+        [20] * 6,
+    ]
+    with torch.no_grad():
+        network.U[0] = -1.0
+    found = network.free_runs(contexts, phones, network.initial_state(4), limit=1.5)
+    assert found[:, 0].tolist() == [-1.5, -0.25, 1.5, -1.5]
+
+
+def test_each_of_many_free_runs_is_the_run_of_one():
+    network = drawn("lstm", order=11, hidden_size=17, scale=0.25)
+    runs = [speech(203, 11, seed=seed) for seed in range(5)]
+    contexts = torch.stack([torch.tensor(signal[:11]).float() for signal, _ in runs])
+    phones = torch.stack([torch.tensor(phones) for _, phones in runs])
+    found = network.free_runs(contexts, phones, network.initial_state(5))
+    for many, (signal, spoken) in zip(found, runs, strict=True):
+        alone, end = run(network, signal, spoken, feed_back=True, limit=20.0, dtype=np.float32)
+        assert end == 203
+        np.testing.assert_allclose(many, alone, rtol=0, atol=1e-4)

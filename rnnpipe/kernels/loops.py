@@ -146,6 +146,15 @@ def advance(cell, gates, offset, r, d, before, h, c_before, c):
 
 
 @njit(**FAST)
+def _change_phones(phones, t, V, b, offset):
+    """Fill the columns of `offset` (G, B) whose phones (T, B) are others at t than before."""
+    for stream in range(offset.shape[1]):
+        if t == 0 or phones[t, stream] != phones[t - 1, stream]:
+            for j in range(offset.shape[0]):
+                offset[j, stream] = V[phones[t, stream], j] + b[j]
+
+
+@njit(**FAST)
 def forward(cell, signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, gates, h, c):
     """Fill h (T, H, B), a gru's or lstm's gates (T, G, B) and c from the signal (order + T, B).
 
@@ -180,10 +189,7 @@ def forward(cell, signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, gates, h, c):
                 gates_t[j] = projected[t % BLOCK, j]
                 flat_r[j] = 0
             _add_product(before, M, flat_r)
-        for stream in range(B):
-            if t == 0 or phones[t, stream] != phones[t - 1, stream]:
-                for j in range(G):
-                    offset[j, stream] = V[phones[t, stream], j] + b[j]
+        _change_phones(phones, t, V, b, offset)
         h_t, c_t = flat_h[t], flat_c[t]
         advance(cell, gates_t, flat_offset, flat_r, flat_d, before, h_t, c_before, c_t)
         before, c_before = h_t, c_t
@@ -498,3 +504,38 @@ def reconstruct(signal, order, phones, W, V, M, d, b, U, c, cell, feed_back, lim
             signal[order + t] = y
         predictions[t] = y
     return predictions, T
+
+
+@njit(**FAST)
+def free_runs(cell, signal, phones, W_t, V, M_t, d, b, U, c, h, s, limit):
+    """Continue the signal (order + T, B) beyond its first `order` rows, all streams side by side.
+
+    Each starts from its own state h (H, B), of an lstm with s; both are overwritten. A prediction
+    that is not within [-limit, limit] stays at the limit, and its stream goes on from there.
+    """
+    (T, B), (G, order), H = phones.shape, W_t.shape, len(h)
+    gates, offset = np.empty((G, B), h.dtype), np.empty((G, B), h.dtype)
+    r, y = np.empty((G, B), h.dtype), np.empty(B, h.dtype)
+    h_next, s_next = np.empty((H, B), h.dtype), np.empty(s.shape, h.dtype)
+    for t in range(T):
+        _product(W_t, signal[t : t + order], gates)
+        _product(M_t, h, r)
+        _change_phones(phones, t, V, b, offset)
+        advance(
+            cell,
+            gates.ravel(),
+            offset.ravel(),
+            r.ravel(),
+            d.ravel(),
+            h.ravel(),
+            h_next.ravel(),
+            s.ravel(),
+            s_next.ravel(),
+        )
+        h, h_next, s, s_next = h_next, h, s_next, s
+        np.dot(U, h, y)
+        for stream in range(B):
+            said = y[stream] + c[0]
+            if not abs(said) <= limit:
+                said = -limit if said < 0 else limit
+            signal[order + t, stream] = said

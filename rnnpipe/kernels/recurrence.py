@@ -18,6 +18,7 @@ time-major. The state is h, for an lstm h and c side by side.
 `recur_plain` is the definition, a step at a time in torch; `recur` is what training calls: the
 compiled loops of rnnpipe/kernels/loops.py on the CPU, torch's fused kernels (cuDNN) on a GPU.
 `reconstruct_plain` defines what the loop `reconstruct` does: predict an utterance sample by sample.
+`free_runs` does it for many at once, on their own predictions.
 """
 
 import numpy as np
@@ -283,13 +284,65 @@ def _run(
     gated = cell in (GRU, LSTM)
     gates, h = M.new_empty(T if gated else 1, G, B), M.new_empty(T, H, B)
     c = M.new_empty(T, H if gated else 0, B)
-    d = d[:, None].expand(-1, B).contiguous()
+    d = _a_column_each(d, B)
     loops.forward(cell, *_arrays(signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, gates, h, c))
     return gates, h, c
 
 
+def _a_column_each(d: Tensor, B: int) -> Tensor:
+    return d[:, None].expand(-1, B).contiguous()
+
+
 def _arrays(*tensors: Tensor) -> tuple[np.ndarray, ...]:
     return tuple(tensor.detach().numpy() for tensor in tensors)
+
+
+def free_runs(
+    contexts: Tensor,
+    phones: Tensor,
+    W: Tensor,
+    V: Tensor,
+    M: Tensor,
+    d: Tensor,
+    b: Tensor,
+    U: Tensor,
+    c: Tensor,
+    state: Tensor,
+    cell: str,
+    limit: float,
+) -> Tensor:
+    """Let a network on the CPU run free from many pasts, side by side.
+
+    Parameters
+    ----------
+    contexts : Tensor, shape (B, order)
+        The samples before each run.
+    phones : integer Tensor, shape (B, T)
+    W, V, M, d, b, U, c : Tensor
+        The network's weights; see `rnnpipe.model.Network`.
+    state : Tensor
+        Before the first prediction; see `recur`.
+    cell : str
+        One of `CELLS`.
+    limit : float
+        A prediction that is not within [-limit, limit] stays at the limit.
+
+    Returns
+    -------
+    Tensor, shape (B, T)
+        The predictions. By rounding, those of a run hang on how many run beside it.
+    """
+    (B, order), T, H = contexts.shape, phones.shape[1], M.shape[0]
+    signal = torch.cat((contexts, contexts.new_zeros(B, T)), 1).t().contiguous()
+    both = torch.cat((state, torch.zeros_like(state)), 1).t().contiguous()
+    h, s = both[:H], both[H : 2 * H]
+    loops.free_runs(
+        CELLS.index(cell),
+        *_arrays(signal, phones.t().to(torch.int32).contiguous()),
+        *_arrays(W.t().contiguous(), V, M.t().contiguous(), _a_column_each(d, B), b, U, c, h, s),
+        limit,
+    )
+    return signal[order:].t()
 
 
 def reconstruct_plain(
