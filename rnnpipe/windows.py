@@ -102,16 +102,20 @@ class Series:
 
 def window_schema(order: int, length: int) -> pa.Schema:
     """Columns of a window file. The last window of an utterance is padded beyond `num_valid`."""
-    return pa.schema(
-        [
-            ("utterance", pa.string()),
-            ("start", pa.int32()),
-            ("num_valid", pa.int32()),
-            ("context", pa.list_(pa.int16(), order)),
-            ("samples", pa.list_(pa.int16(), length)),
-            ("phones", pa.list_(pa.uint8(), length)),
-        ]
-    )
+
+    def stretch(kind: pa.DataType, size: int) -> pa.DataType:
+        return pa.list_(pa.field("element", kind, nullable=False), size)
+
+    columns = {
+        "utterance": pa.string(),
+        "start": pa.int32(),
+        "num_valid": pa.int32(),
+        "context": stretch(pa.int16(), order),
+        "samples": stretch(pa.int16(), length),
+        "phones": stretch(pa.uint8(), length),
+    }
+    # That nothing is missing spares a note on each sample of whether it is there.
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
 
 
 def extract(

@@ -180,17 +180,16 @@ def test_standardised_samples_have_mean_0_and_deviation_1():
 
 
 def test_the_columns_of_a_window_file(extracted):
-    schema = pq.read_schema(extracted / "TRAIN.parquet").remove_metadata()
-    assert schema == pa.schema(
-        [
-            ("utterance", pa.string()),
-            ("start", pa.int32()),
-            ("num_valid", pa.int32()),
-            ("context", pa.list_(pa.int16(), ORDER)),
-            ("samples", pa.list_(pa.int16(), LENGTH)),
-            ("phones", pa.list_(pa.uint8(), LENGTH)),
-        ]
-    )
+    schema = pq.read_schema(extracted / "TRAIN.parquet")
+    assert dict(zip(schema.names, schema.types, strict=True)) == {
+        "utterance": pa.string(),
+        "start": pa.int32(),
+        "num_valid": pa.int32(),
+        "context": pa.list_(pa.field("element", pa.int16(), nullable=False), ORDER),
+        "samples": pa.list_(pa.field("element", pa.int16(), nullable=False), LENGTH),
+        "phones": pa.list_(pa.field("element", pa.uint8(), nullable=False), LENGTH),
+    }
+    assert not any(column.nullable for column in schema)
 
 
 def test_each_window_holds_what_lies_at_its_start(extracted):

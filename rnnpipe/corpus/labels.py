@@ -45,7 +45,7 @@ def read_phones(path: Path, num_samples: int | None = None) -> tuple[Segment, ..
                 f"{before.start} to {before.end}."
             )
             problems.append((number, cause))
-        phones.append(Segment(segment.start, segment.end, label))
+        phones.append(segment if label == segment.label else segment._replace(label=label))
     _raise_lines(path, problems)
     return tuple(phones)
 

@@ -2,8 +2,8 @@
 
 import csv
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,10 +32,13 @@ FOLDS: dict[int, dict[str, str]] = {
 INVENTORIES: dict[int, tuple[str, ...]] = {
     size: tuple(sorted(set(fold.values()) - {""})) for size, fold in FOLDS.items()
 }
+_CODES_IN = {
+    size: {label: code for code, label in enumerate(labels, start=NONE + 1)}
+    for size, labels in INVENTORIES.items()
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """A labelled stretch of an utterance, in samples: from `start` up to but not with `end`."""
 
     start: int
@@ -76,17 +79,17 @@ def fold(segments: Iterable[Segment], inventory: int) -> tuple[Segment, ...]:
     labels = FOLDS[inventory]
     folded: list[Segment] = []
     free = None  # where time that the next phone may take begins, and where it ends
-    for segment in segments:
-        start, label = segment.start, labels[segment.label]
+    for start, end, label in segments:
+        label = labels[label]
         if free is not None and free[1] == start:
             start = free[0]
         free = None
         if label:
-            folded.append(Segment(start, segment.end, label))
+            folded.append(Segment(start, end, label))
         elif folded and folded[-1].end == start:
-            folded[-1] = Segment(folded[-1].start, segment.end, folded[-1].label)
+            folded[-1] = folded[-1]._replace(end=end)
         else:
-            free = start, segment.end
+            free = start, end
     return tuple(folded)
 
 
@@ -113,8 +116,8 @@ def encode(segments: Iterable[Segment], num_samples: int, inventory: int = 61) -
     KeyError
         No such inventory, or a label is not in it.
     """
-    code_of = {label: code for code, label in enumerate(INVENTORIES[inventory], start=NONE + 1)}
+    code_of = _CODES_IN[inventory]
     codes = np.full(num_samples, NONE, dtype=np.uint8)
-    for segment in segments:
-        codes[segment.start : segment.end] = code_of[segment.label]
+    for start, end, label in segments:
+        codes[start:end] = code_of[label]
     return codes
