@@ -340,7 +340,7 @@ def free_runs(
         CELLS.index(cell),
         *_arrays(signal, phones.t().to(torch.int32).contiguous()),
         *_arrays(W.t().contiguous(), V, M.t().contiguous(), _a_column_each(d, B), b, U, c, h, s),
-        limit,
+        float(limit),  # one loop is compiled for all limits
     )
     return signal[order:].t()
 
