@@ -12,9 +12,11 @@ configfile: "config.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/corpus.smk"
-include: "workflow/rules/train.smk"
+include: "workflow/rules/windows.smk"
+include: "workflow/rules/training.smk"
 include: "workflow/rules/dynamics.smk"
-include: "workflow/rules/reconstruct.smk"
+include: "workflow/rules/reconstruction.smk"
+include: "workflow/rules/findings.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -29,7 +29,7 @@ import soundfile
 from rnnpipe.corpus.splits import SPEAKERS as STANDARD_SPEAKERS
 from rnnpipe.corpus.synth import write_minitimit
 from rnnpipe.corpus.timit import Utterance, read_corpus
-from rnnpipe.windows import load_series
+from rnnpipe.windows.series import load_series
 
 SPEAKERS = 630
 JOINED = 5  # every fifth utterance is said with the next, which gives TIMIT's mean of 3.1 s

@@ -23,7 +23,7 @@ from scipy.linalg import blas
 from torch import Tensor, nn
 
 from rnnpipe.model import Network
-from rnnpipe.reconstruct import free_run, teacher_forced
+from rnnpipe.reconstruction.reconstruct import free_run, teacher_forced
 
 ORDER, PHONES = 200, 62
 UTTERANCE = 20_800  # samples: 1.3 s, about that of the 2014 note

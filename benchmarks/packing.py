@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.corpus.synth import write_minitimit
 from rnnpipe.corpus.timit import read_corpus
-from rnnpipe.windows import PACKING, extract
+from rnnpipe.windows.store import PACKING, extract
 
 TIMES = 6  # the mini-TIMIT after itself, so that a turn takes a while
 ROWS = 16  # in a group, about as many windows as an utterance of TIMIT has

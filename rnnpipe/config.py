@@ -12,7 +12,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from rnnpipe.errors import RnnpipeError
-from rnnpipe.recipes import Recipe
+from rnnpipe.training.recipes import Recipe
 
 # JSON knows one kind of number: to it 100.0 is an integer, and it does not reckon with .nan.
 _Validator = extend(

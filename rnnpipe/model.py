@@ -141,7 +141,8 @@ class Network(nn.Module):
             State before the first prediction.
         limit : float
             A prediction beyond this many standard deviations, or that is no number, stays at the
-            limit and its run goes on from there; `rnnpipe.reconstruct.free_run` ends instead.
+            limit and its run goes on from there; `rnnpipe.reconstruction.reconstruct.free_run`
+            ends instead.
 
         Returns
         -------

@@ -12,7 +12,7 @@ from snakemake.utils import update_config
 
 from rnnpipe.config import check_config
 from rnnpipe.errors import RnnpipeError
-from rnnpipe.recipes import Recipe
+from rnnpipe.training.recipes import Recipe
 
 PROJECT = Path(__file__).parents[1]
 SHIPPED = (PROJECT / "config.yaml").read_text()

@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from rnnpipe.corpus.audio import SAMPLING_RATE
-from rnnpipe.figures.sizes import mean_over_utterances
 from rnnpipe.figures.style import (
     FAINT,
     draw_legend,
@@ -25,33 +24,6 @@ STEP = SAMPLING_RATE // 200  # samples from one point to the next, 5 ms
 LEAST = 1e-4  # an NMSE below it is drawn there
 
 
-def leaders(mse: pd.DataFrame) -> dict[str, tuple[str, int, int]]:
-    """Pick the setting of each recipe whose free runs come closest to the original.
-
-    Those that diverged or were cut off stand behind all others.
-
-    Parameters
-    ----------
-    mse : DataFrame
-        The columns of tables/mse.csv.
-
-    Returns
-    -------
-    dict from str to (recipe, hidden size, seed)
-        In the order of the table.
-    """
-    means = mean_over_utterances(mse[mse["hidden_size"].notna()])
-    means = means[means["reconstruction"] == "free_running"]
-    order = means.assign(failed=means["diverged"] | (means["cut_off"] > 0)).sort_values(
-        ["failed", "nmse"], kind="stable"
-    )
-    first = order.drop_duplicates("recipe").set_index("recipe")
-    return {
-        recipe: (recipe, int(first.loc[recipe, "hidden_size"]), int(first.loc[recipe, "seed"]))
-        for recipe in dict.fromkeys(means["recipe"])
-    }
-
-
 def plot_free_runs(
     runs: Mapping[str, tuple[str, np.ndarray, pd.DataFrame]],
     original: np.ndarray,
@@ -64,7 +36,7 @@ def plot_free_runs(
     Left, the mean squared error in a moving window of 50 ms over the variance of the utterance;
     silence, which has the utterance's own power for an error, is the grey line. Right, the error of
     free runs that start from the true past, by how long each has run; see
-    `rnnpipe.horizon.horizon_errors`.
+    `rnnpipe.reconstruction.horizon.horizon_errors`.
 
     Parameters
     ----------

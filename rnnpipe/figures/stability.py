@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from rnnpipe.figures.curves import thinned
 from rnnpipe.figures.style import FAINT, INK, draw_legend, drawing, legend_inches, plain_log_ticks
-from rnnpipe.stability import Start
+from rnnpipe.findings.stability import Start
 
 STRETCHES = 600  # points of a curve, at most
 LEAST_GRADIENT = 1e-30  # a smaller one is not drawn
@@ -35,7 +35,7 @@ def plot_stability(
     Parameters
     ----------
     starts, histories, dynamics : sequences of Start, DataFrame and DataFrame
-        The settings of one recipe: from `rnnpipe.stability.at_start`, history.parquet and
+        The settings of one recipe: from `rnnpipe.findings.stability.at_start`, history.parquet and
         dynamics.parquet.
     path : path
         The SVG file to write; the PNG goes beside it.

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnpipe.figures import RECONSTRUCTIONS
+from rnnpipe.figures.style import RECONSTRUCTIONS
 from rnnpipe.files import replacing
-from rnnpipe.report import rows, standings
-from rnnpipe.report.numbers import significant, tenths
+from rnnpipe.findings import standings
+from rnnpipe.findings.words import significant, tenths
+from rnnpipe.report import rows
 
 CAPTIONS = {
     "mse": "Error of every setting and baseline, teacher-forced and free-running: MSE in "
@@ -35,7 +36,7 @@ def write_exports(
     mse, settings : DataFrame
         The columns of tables/mse.csv and tables/settings.csv.
     phones : mapping from {"phone", "phone_class"} to DataFrame
-        From `rnnpipe.phone_errors.mean_phone_errors`.
+        From `rnnpipe.reconstruction.phone_errors.mean_phone_errors`.
     """
     everyone = standings.standings(mse, settings)
     entries = [row for row in everyone if not row["baseline"]]

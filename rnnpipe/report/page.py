@@ -10,19 +10,20 @@ import jinja2
 import pandas as pd
 import yaml
 
-from rnnpipe import figures
 from rnnpipe.errors import RnnpipeError
+from rnnpipe.figures import style
 from rnnpipe.files import replacing
-from rnnpipe.items import counted
-from rnnpipe.report import explorer, provenance, rows, standings
-from rnnpipe.report.numbers import duration, significant, tenths
+from rnnpipe.findings import standings
+from rnnpipe.findings.stability import NOTE_MSE, Start, answer, subject
+from rnnpipe.findings.tables import LEVEL
+from rnnpipe.findings.words import duration, significant, tenths
+from rnnpipe.report import explorer, provenance, rows
 from rnnpipe.report.sounds import KINDS, MEGABYTE, Sounds, outline, read_sound
-from rnnpipe.stability import NOTE_MSE, Start, answer, subject
-from rnnpipe.tables import LEVEL
+from rnnpipe.windows.items import counted
 
 Setting = tuple[str, int, int]  # recipe, hidden size, seed
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
+TEMPLATES = Path(__file__).with_name("templates")
 OPEN_SETTINGS = 6  # with more settings than this, only the best stand open
 OPEN_GROUPS = 24  # with more settings than this, the recipes are folded too
 UTTERANCE_ROWS = 1000  # a longer table by utterance is left to the CSV file
@@ -88,7 +89,7 @@ def write_report(
     settings : DataFrame
         The columns of tables/settings.csv; each row becomes a row and a section of the page.
     phones : mapping from {"phone", "phone_class"} to DataFrame
-        From `rnnpipe.phone_errors.mean_phone_errors`.
+        From `rnnpipe.reconstruction.phone_errors.mean_phone_errors`.
     tables : mapping from str to path
         CSV files by name; those that are not too large are in the page, to be saved from it.
     run_folders : mapping from setting to path
@@ -100,13 +101,13 @@ def write_report(
     drawn : mapping from {"sizes", "training", "stability", "free_runs"} to path
         SVG files.
     starts : sequence of Start
-        From `rnnpipe.stability.at_start`, in the order of `settings`.
+        From `rnnpipe.findings.stability.at_start`, in the order of `settings`.
     cures : sequence of mapping
-        From `rnnpipe.stability.cures`.
+        From `rnnpipe.findings.stability.cures`.
     corpus : mapping
         name, root (None where built in), synthetic (bool), utterances (int), hours (float).
     remarks : sequence of str
-        From `rnnpipe.remarks`.
+        From `rnnpipe.findings.remarks`.
     made : Made
         How it was made.
 
@@ -118,7 +119,7 @@ def write_report(
     everyone = standings.standings(mse, settings)
     baselines = [row for row in everyone if row["baseline"]]
     entries = [row for row in everyone if not row["baseline"]]
-    best = {kind: standings.best(entries, kind) for kind in figures.RECONSTRUCTIONS}
+    best = {kind: standings.best(entries, kind) for kind in style.RECONSTRUCTIONS}
     leaders = [row for row in best.values() if row]
 
     sounds = Sounds(run_folders)
@@ -143,7 +144,7 @@ def write_report(
     note = set(trained) == {standings.NOTE_UTTERANCE}
     answers = [
         standings.ladder(kind, best[kind], baselines, entries, note)
-        for kind in figures.RECONSTRUCTIONS
+        for kind in style.RECONSTRUCTIONS
     ]
     for one in answers:
         one["strips"] = _strips(one, heard, run_folders)
@@ -163,12 +164,12 @@ def write_report(
             for name, segments in utterances.items()
         ],
         colours={
-            "original": figures.ORIGINAL,
-            "teacher_forced": figures.TEACHER_FORCED,
-            "free_running": figures.FREE_RUNNING,
+            "original": style.ORIGINAL,
+            "teacher_forced": style.TEACHER_FORCED,
+            "free_running": style.FREE_RUNNING,
         },
         kinds=KINDS,
-        reconstructions=figures.RECONSTRUCTIONS,
+        reconstructions=style.RECONSTRUCTIONS,
         corpus=corpus,
         duration=duration(corpus["hours"] * 3600),
         num_utterances=len(trained),

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from rnnpipe.corpus.audio import SAMPLING_RATE
-from rnnpipe.figures import RECONSTRUCTIONS
-from rnnpipe.report.numbers import aligned, significant, tenths, whole
-from rnnpipe.report.standings import best
-from rnnpipe.stability import Start, signed
+from rnnpipe.figures.style import RECONSTRUCTIONS
+from rnnpipe.findings.stability import Start, signed
+from rnnpipe.findings.standings import best
+from rnnpipe.findings.words import aligned, significant, tenths, whole
 
 
 def measures(standings: Sequence[dict]) -> dict[str, list[str]]:
@@ -53,7 +53,7 @@ def by_phone(table: pd.DataFrame, rows: Sequence[dict], key: str) -> dict:
     Parameters
     ----------
     table : DataFrame
-        From `rnnpipe.phone_errors.mean_phone_errors`.
+        From `rnnpipe.reconstruction.phone_errors.mean_phone_errors`.
     rows : sequence of dict
         The settings of `standings`: a recipe is represented by its best one of each kind.
     key : {"phone", "phone_class"}

@@ -2,10 +2,10 @@
 
 from job import job
 
-from rnnpipe.experiment import Experiment, load_held_out
 from rnnpipe.files import replacing
-from rnnpipe.tables import baseline_rows
-from rnnpipe.windows import load_series
+from rnnpipe.reconstruction.baselines import baseline_rows
+from rnnpipe.windows.experiment import Experiment, load_held_out
+from rnnpipe.windows.series import load_series
 
 with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)

@@ -3,13 +3,14 @@
 import pandas as pd
 from job import job
 
-from rnnpipe.dynamics import cut_stretches, measure
-from rnnpipe.experiment import Experiment
+from rnnpipe.dynamics.measure import measure
+from rnnpipe.dynamics.stretches import cut_stretches
 from rnnpipe.files import replacing
 from rnnpipe.model import Network
-from rnnpipe.recipes import Recipe
-from rnnpipe.train import load_snapshots
-from rnnpipe.windows import load_series
+from rnnpipe.training.recipes import Recipe
+from rnnpipe.training.runs import load_snapshots
+from rnnpipe.windows.experiment import Experiment
+from rnnpipe.windows.series import load_series
 
 with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)

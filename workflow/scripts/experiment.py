@@ -3,8 +3,9 @@
 import pandas as pd
 from job import job
 
-from rnnpipe.experiment import describe, select_from
-from rnnpipe.windows import load_series, read_about
+from rnnpipe.windows.experiment import describe
+from rnnpipe.windows.selection import select_from
+from rnnpipe.windows.series import load_series, read_about
 
 with job(snakemake):
     about = read_about(snakemake.input.windows[0])

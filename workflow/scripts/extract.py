@@ -8,7 +8,7 @@ from rnnpipe.corpus.layouts import Problem
 from rnnpipe.corpus.timit import read_corpus
 from rnnpipe.errors import CorpusError
 from rnnpipe.files import replacing
-from rnnpipe.windows import extract
+from rnnpipe.windows.store import extract
 
 with job(snakemake):
     corpus, order = snakemake.params.corpus, snakemake.params.order

@@ -3,7 +3,8 @@
 import pandas as pd
 from job import job
 
-from rnnpipe.experiment import Experiment, check_apart, save_held_out, select_from
+from rnnpipe.windows.experiment import Experiment, save_held_out
+from rnnpipe.windows.selection import check_apart, select_from
 
 with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)

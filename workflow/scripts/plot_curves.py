@@ -3,7 +3,8 @@
 import pandas as pd
 from job import job
 
-from rnnpipe.figures import plot_mse_over_hidden_size, plot_training_curves
+from rnnpipe.figures.curves import plot_training_curves
+from rnnpipe.figures.sizes import plot_mse_over_hidden_size
 
 with job(snakemake):
     settings = pd.read_csv(snakemake.input.settings)

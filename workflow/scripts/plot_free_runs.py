@@ -6,9 +6,10 @@ import pandas as pd
 import soundfile
 from job import job
 
-from rnnpipe.experiment import Experiment
-from rnnpipe.figures import leaders, plot_free_runs
-from rnnpipe.items import phones_of
+from rnnpipe.figures.free_runs import plot_free_runs
+from rnnpipe.findings.means import leaders
+from rnnpipe.windows.experiment import Experiment
+from rnnpipe.windows.items import phones_of
 
 with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)

@@ -3,9 +3,9 @@
 import pandas as pd
 from job import job
 
-from rnnpipe.figures import plot_stability
-from rnnpipe.stability import at_start, subject
-from rnnpipe.tables import read_run
+from rnnpipe.figures.stability import plot_stability
+from rnnpipe.findings.stability import at_start, subject
+from rnnpipe.training.runs import read_run
 
 with job(snakemake):
     runs = [read_run(path) for path in snakemake.input.runs]

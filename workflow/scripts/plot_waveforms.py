@@ -6,9 +6,9 @@ import pandas as pd
 import soundfile
 from job import job
 
-from rnnpipe.experiment import Experiment, load_held_out
-from rnnpipe.figures import plot_waveforms
-from rnnpipe.items import phones_of
+from rnnpipe.figures.waveforms import plot_waveforms
+from rnnpipe.windows.experiment import Experiment, load_held_out
+from rnnpipe.windows.items import phones_of
 
 with job(snakemake):
     setting = "{recipe}, {hidden} hidden units, seed {seed}".format(**snakemake.wildcards)

@@ -4,13 +4,13 @@ from itertools import islice
 
 from job import job
 
-from rnnpipe.experiment import Experiment, load_held_out
 from rnnpipe.files import replacing
-from rnnpipe.horizon import horizon_errors
 from rnnpipe.model import Network
-from rnnpipe.reconstruct import reconstruct_utterances, sampling_std
-from rnnpipe.tables import read_run
-from rnnpipe.windows import load_series
+from rnnpipe.reconstruction.horizon import horizon_errors
+from rnnpipe.reconstruction.reconstruct import reconstruct_utterances, sampling_std
+from rnnpipe.training.runs import read_run
+from rnnpipe.windows.experiment import Experiment, load_held_out
+from rnnpipe.windows.series import load_series
 
 HEARD = 16  # training utterances that the error over the horizon is averaged over, at most
 

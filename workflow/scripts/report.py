@@ -6,14 +6,15 @@ from pathlib import Path
 import pandas as pd
 from job import job
 
-from rnnpipe import report
+import rnnpipe
 from rnnpipe.corpus.audio import SAMPLING_RATE
-from rnnpipe.experiment import Experiment, load_held_out
-from rnnpipe.items import phones_of
-from rnnpipe.remarks import remarks
+from rnnpipe.findings.remarks import remarks
+from rnnpipe.findings.stability import at_start, cures
 from rnnpipe.report import provenance
-from rnnpipe.stability import at_start, cures
-from rnnpipe.tables import read_run
+from rnnpipe.report.page import Made, write_report
+from rnnpipe.training.runs import read_run
+from rnnpipe.windows.experiment import Experiment, load_held_out
+from rnnpipe.windows.items import phones_of
 
 with job(snakemake):
     given, params = snakemake.input, snakemake.params
@@ -27,12 +28,12 @@ with job(snakemake):
     histories = [pd.read_parquet(path) for path in given.histories]
     dynamics = [pd.read_parquet(path) for path in given.dynamics]
     starts = [at_start(run, measured) for run, measured in zip(runs, dynamics, strict=True)]
-    code = Path(report.__file__).parents[2]
+    code = Path(rnnpipe.__file__).parents[1]
     versions = {name: version(name) for name in ("rnnpipe", "snakemake", "torch", "numba")}
     versions |= {"git commit": provenance.commit(code) or "none"} | provenance.machine()
     root = config["corpus"]["root"]
     mse = pd.read_csv(given.mse)
-    report.write_report(
+    write_report(
         snakemake.output[0],
         title=config["report"]["title"],
         mse=mse,
@@ -64,7 +65,7 @@ with job(snakemake):
             "hours": corpus["num_samples"].sum() / SAMPLING_RATE / 3600,
         },
         remarks=remarks(mse, config["reconstruct"]["sample"]),
-        made=report.Made(
+        made=Made(
             config=config,
             versions=versions,
             jobs=provenance.jobs(params.benchmarks, settings),

@@ -5,12 +5,13 @@ from pathlib import Path
 import pandas as pd
 from job import job
 
-from rnnpipe.experiment import Experiment, load_held_out
 from rnnpipe.files import replacing
-from rnnpipe.items import phones_of
-from rnnpipe.phone_errors import gather_phone_errors, mean_phone_errors
-from rnnpipe.report import write_exports
-from rnnpipe.tables import gather, read_run
+from rnnpipe.findings.tables import gather
+from rnnpipe.reconstruction.phone_errors import gather_phone_errors, mean_phone_errors
+from rnnpipe.report.export import write_exports
+from rnnpipe.training.runs import read_run
+from rnnpipe.windows.experiment import Experiment, load_held_out
+from rnnpipe.windows.items import phones_of
 
 with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)

@@ -10,10 +10,11 @@ os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 from job import job
 
-from rnnpipe.experiment import Experiment
-from rnnpipe.recipes import Recipe
-from rnnpipe.train import choose_device, save_run, train
-from rnnpipe.windows import load_series
+from rnnpipe.training.recipes import Recipe
+from rnnpipe.training.runs import save_run
+from rnnpipe.training.train import choose_device, train
+from rnnpipe.windows.experiment import Experiment
+from rnnpipe.windows.series import load_series
 
 with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)

@@ -7,7 +7,7 @@ from job import job
 
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
-from rnnpipe.windows import gather_utterances
+from rnnpipe.windows.store import gather_utterances
 
 with job(snakemake):
     shards = {Path(table).stem for table in snakemake.input.tables}

@@ -1,0 +1,161 @@
+"""The curvature of the training error, and the largest step that it allows.
+
+The sharpness is the largest eigenvalue of the Hessian over all weights, by Lanczos iteration on
+Hessian-vector products; see `rnnpipe.dynamics` for what it means, and for the references.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from rnnpipe.dynamics.stretches import Stretch
+from rnnpipe.model import Network
+from rnnpipe.training.recipes import Recipe
+
+BLOCKS = ("W", "V", "M", "b", "d", "U", "c")
+# Lanczos stops when the residual |H v - s v| is that share of s: an eigenvalue lies no farther off.
+TOLERANCE, MAX_PRODUCTS = 1e-3, 60
+# Length of the step of a difference of gradients, along a unit vector. On the networks of the
+# tests the product is then right to 1e-5; rounding would show below 1e-8, curvature above 1e-3.
+DIFFERENCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Sharpness:
+    """The top of the Hessian's spectrum.
+
+    Parameters
+    ----------
+    value : float
+        Largest eigenvalue; inf where a gradient is not finite.
+    error : float
+        Norm of the residual as a share of `value`: an eigenvalue lies no farther off. The value is
+        never above the largest one, also where `MAX_PRODUCTS` end the search before `TOLERANCE`.
+    shares : dict from str to float
+        Share of the squared eigenvector in each weight block; they add up to 1.
+    products : int
+        Hessian-vector products that it took.
+    """
+
+    value: float
+    error: float
+    shares: dict[str, float]
+    products: int
+
+
+def error_and_gradient(network: Network, stretches: Sequence[Stretch]) -> tuple[float, Tensor]:
+    """Return the mean squared error over all samples and its gradient, the weights in a row."""
+    network.zero_grad()
+    total = sum(one.phones.numel() for one in stretches)
+    error = 0.0
+    for one in stretches:
+        state = network.initial_state(1)
+        predictions, _ = network(one.signal[None], one.phones[None], state)
+        loss = ((predictions[0] - one.signal[network.order :]) ** 2).sum() / total
+        loss.backward()
+        error += loss.item()
+    gradients = [torch.zeros_like(w) if w.grad is None else w.grad for w in network.parameters()]
+    return error, parameters_to_vector(gradients)
+
+
+def sharpness(network: Network, stretches: Sequence[Stretch], gradient: Tensor) -> Sharpness:
+    """Measure the largest eigenvalue of the Hessian of the error over all weights.
+
+    Lanczos on Hessian-vector products, each a difference of gradients,
+    H v = (g(w + e v) - g(w)) / e with |v| = 1, until the residual is `TOLERANCE` of the eigenvalue.
+
+    Parameters
+    ----------
+    network : Network
+        In float64.
+    stretches : sequence of Stretch
+        From `cut_stretches`.
+    gradient : float64 Tensor, shape (P,)
+        From `error_and_gradient`.
+    """
+    weights = parameters_to_vector(network.parameters()).detach().clone()
+
+    def product(vector: Tensor) -> Tensor:
+        vector_to_parameters(weights + DIFFERENCE * vector, network.parameters())
+        return (error_and_gradient(network, stretches)[1] - gradient) / DIFFERENCE
+
+    try:
+        value, error, vector, products = lanczos(product, len(weights))
+    finally:
+        vector_to_parameters(weights, network.parameters())
+    sizes = {name: weight.numel() for name, weight in network.named_parameters()}
+    parts = dict(zip(sizes, (vector**2).split(list(sizes.values())), strict=True))
+    return Sharpness(value, error, {name: parts[name].sum().item() for name in BLOCKS}, products)
+
+
+def lanczos(product: Callable[[Tensor], Tensor], size: int) -> tuple[float, float, Tensor, int]:
+    """Find the largest eigenvalue of a symmetric matrix from products with it.
+
+    Each product adds a direction to an orthonormal basis, in which the matrix is tridiagonal; the
+    eigenvalues of that small matrix close in on the outer ones of the large one.
+
+    Parameters
+    ----------
+    product : callable
+        float64 Tensor of shape (size,) -> the matrix times it.
+    size : int
+        Rows of the matrix.
+
+    Returns
+    -------
+    value, error : float
+        The eigenvalue and the residual of its vector as a share of it; inf and nan where a
+        product is not finite.
+    vector : float64 Tensor, shape (size,)
+        Of length 1; nan where a product is not finite.
+    products : int
+        How many it took, at most `MAX_PRODUCTS`.
+    """
+    start = torch.Generator().manual_seed(0)
+    basis = [functional.normalize(torch.randn(size, generator=start, dtype=torch.float64), dim=0)]
+    diagonal: list[float] = []
+    beside: list[float] = []
+    while True:
+        image = product(basis[-1])
+        if not image.isfinite().all():
+            return math.inf, math.nan, torch.full((size,), math.nan), len(basis)
+        diagonal.append(float(image @ basis[-1]))
+        directions = torch.stack(basis)
+        for _ in range(2):  # once more, because rounding leaves some of the old directions
+            image = image - directions.t() @ (directions @ image)
+        beside.append(float(image.norm()))
+        small = np.diag(diagonal) + np.diag(beside[:-1], 1) + np.diag(beside[:-1], -1)
+        values, vectors = np.linalg.eigh(small)
+        value, residual = float(values[-1]), beside[-1] * abs(vectors[-1, -1])
+        if residual <= TOLERANCE * abs(value) or len(basis) == min(size, MAX_PRODUCTS):
+            vector = directions.t() @ torch.from_numpy(vectors[:, -1].copy())
+            return value, residual / abs(value) if value else 0.0, vector, len(basis)
+        basis.append(image / beside[-1])
+
+
+def step_limit(recipe: Recipe, learning_rate: float, gradient_norm: float) -> float:
+    """Return the sharpness up to which the optimiser's steps settle; nan where none is known.
+
+    2 (1 + momentum) / lr for gradient descent (Cohen et al., 2021). Clipping by norm shortens the
+    step: lr counts as lr min(1, clip_at / gradient norm). For adam, and for clipping by value, no
+    limit on the Hessian itself is known: adam's holds for the Hessian over the root of its second
+    moments (Cohen et al., 2022, arXiv:2207.14484).
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Names the optimiser.
+    learning_rate, gradient_norm : float
+        At the moment in question.
+    """
+    if recipe.optimizer != "sgd" or recipe.clip == "value":
+        return math.nan
+    if recipe.clip == "norm" and gradient_norm > recipe.clip_at:
+        learning_rate *= recipe.clip_at / gradient_norm
+    return 2 * (1 + recipe.momentum) / learning_rate

@@ -1,0 +1,73 @@
+"""The measures of a training at its snapshots, as a table."""
+
+import copy
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from rnnpipe.dynamics.curvature import error_and_gradient, sharpness, step_limit
+from rnnpipe.dynamics.gradients import gradient_by_lag, lyapunov_exponent
+from rnnpipe.dynamics.stretches import Stretch
+from rnnpipe.model import Network
+from rnnpipe.progress import progress
+from rnnpipe.training.recipes import Recipe
+
+
+def measure(
+    network: Network,
+    recipe: Recipe,
+    stretches: Sequence[Stretch],
+    snapshots: Mapping[int, Mapping[str, Tensor]],
+    history: pd.DataFrame,
+) -> pd.DataFrame:
+    """Measure a training at its snapshots.
+
+    Parameters
+    ----------
+    network : Network
+        Of the training; its weights do not matter, and it stays as it is.
+    recipe : Recipe
+        How it was trained.
+    stretches : sequence of Stretch
+        From `cut_stretches`.
+    snapshots : mapping from int to mapping
+        Weights by the update that starts from them, from `rnnpipe.training.runs.load_snapshots`.
+    history : DataFrame
+        Of the training; its learning rates are those of the limits.
+
+    Returns
+    -------
+    DataFrame
+        A row a snapshot: update; learning_rate; mse and gradient_norm on the stretches; sharpness,
+        sharpness_error, products; limit; share_W to share_c; lyapunov; and lags, gradient_median
+        and gradient_p90 over positions, each a list.
+    """
+    network = copy.deepcopy(network).double()
+    rows = []
+    for update in progress(sorted(snapshots), "measuring"):
+        network.load_state_dict(snapshots[update])
+        learning_rate = float(history["learning_rate"].iloc[min(update, len(history)) - 1])
+        mse, gradient = error_and_gradient(network, stretches)
+        norm = float(gradient.norm())
+        top = sharpness(network, stretches, gradient)
+        lags, norms = gradient_by_lag(network, stretches)
+        rows.append(
+            {
+                "update": update,
+                "learning_rate": learning_rate,
+                "mse": mse,
+                "gradient_norm": norm,
+                "sharpness": top.value,
+                "sharpness_error": top.error,
+                "products": top.products,
+                "limit": step_limit(recipe, learning_rate, norm),
+                **{f"share_{name}": share for name, share in top.shares.items()},
+                "lyapunov": lyapunov_exponent(network, stretches),
+                "lags": lags.tolist(),
+                "gradient_median": np.median(norms, axis=1).tolist(),
+                "gradient_p90": np.quantile(norms, 0.9, axis=1).tolist(),
+            }
+        )
+    return pd.DataFrame(rows)

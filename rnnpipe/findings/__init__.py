@@ -1,0 +1,1 @@
+"""What the numbers say: tables, verdicts, standings and remarks. Nothing here needs torch."""

@@ -1,0 +1,366 @@
+"""Why the error goes up: a verdict on each setting, and the answer for the whole experiment.
+
+Everything here is told from measured numbers, by rules that stand in the docstrings. What is
+measured, and how, stands in `rnnpipe.dynamics`; when an error has risen, in `rnnpipe.training`.
+Neither is needed here: tables, figures and reports start without torch, which takes seconds.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+STABLE = "stable"
+STEP = "step too large for the curvature"
+TIME = "gradient explodes through time"
+BOTH = "both"
+UNDECIDED = "undecided"
+NOTE_MSE = 0.426  # what the 2014 note reports for its 100 units
+
+
+# --- one setting ----------------------------------------------------------------------------------
+
+
+def judge(dynamics: pd.DataFrame, lowest_at: int | None) -> tuple[str, str]:
+    """Say what a training's stability hung on.
+
+    The decisive moment is that of the lowest error before the first rise; where the error never
+    rises, the end of the training. There,
+
+    - the gradient explodes through time where the Lyapunov exponent is above 0;
+    - the step is too large for the curvature where the error rises and the sharpness is above the
+      optimiser's limit. A training whose error never rises bears its steps, whatever the
+      curvature; and where the gradient itself is not finite, no step is small enough.
+
+    Where neither holds, the training is stable if its error never rises, and undecided if it does.
+
+    Parameters
+    ----------
+    dynamics : DataFrame
+        From `rnnpipe.dynamics.measure.measure`.
+    lowest_at : int or None
+        Update of the lowest error before its first rise; None where it never rises.
+
+    Returns
+    -------
+    kind : str
+        `STABLE`, `STEP`, `TIME`, `BOTH` or `UNDECIDED`.
+    sentence : str
+        The same with the numbers that it rests on.
+    """
+    rises = lowest_at is not None
+    at = dynamics[dynamics["update"] == lowest_at].iloc[0] if rises else dynamics.iloc[-1]
+    step = rises and math.isfinite(at["sharpness"]) and at["sharpness"] > at["limit"]
+    time = at["lyapunov"] > 0
+    exponent = f"Lyapunov exponent {signed(at['lyapunov'])} nats a step"
+    name, share = sharpest_block(at)
+    curvature = (
+        f"sharpness {at['sharpness']:.3g} over the limit {at['limit']:.3g}, "
+        f"{share:.0f} % of it in {name}"
+    )
+    if step and time:
+        return BOTH, f"{BOTH}: {STEP} ({curvature}), and {TIME} ({exponent})"
+    if step:
+        return STEP, f"{STEP} ({curvature})"
+    if time:
+        return TIME, f"{TIME} ({exponent})"
+    if not rises:
+        return STABLE, STABLE
+    limit = f"the limit is {at['limit']:.3g}"
+    if math.isnan(at["limit"]):
+        limit = "no limit is known of this optimiser"
+    return UNDECIDED, (
+        f"{UNDECIDED}: the error rises (sharpness {at['sharpness']:.3g} then, {limit}; {exponent})"
+    )
+
+
+def sharpest_block(row: Mapping[str, Any]) -> tuple[str, float]:
+    """Name the block of weights with the largest share of the leading eigenvector, in per cent."""
+    shares = {name: share for name, share in row.items() if name.startswith("share_")}
+    name = max(shares, key=shares.get)
+    return name.removeprefix("share_"), 100 * float(shares[name])
+
+
+@dataclass(frozen=True)
+class Start:
+    """What was measured of a setting before training, and whether its error then rose.
+
+    Parameters
+    ----------
+    recipe, hidden_size, seed
+        The setting.
+    sharpness, limit, lyapunov : float
+        At initialisation; the limit is nan where none is known.
+    block, share : str, float
+        The weights with the largest share of the leading eigenvector, and that share in per cent.
+    rises, diverges, trains : bool
+        What happened. A training trains if it does not diverge and, where its error rises, ends
+        below what the error was at its lowest before.
+    """
+
+    recipe: str
+    hidden_size: int
+    seed: int
+    sharpness: float
+    limit: float
+    lyapunov: float
+    block: str
+    share: float
+    rises: bool
+    diverges: bool
+    trains: bool
+
+    @property
+    def step(self) -> bool:
+        """Whether the error has to rise because the step is too large for the curvature."""
+        return math.isfinite(self.sharpness) and self.sharpness > self.limit
+
+    @property
+    def time(self) -> bool:
+        """Whether the error has to rise because the gradient explodes through time."""
+        return self.lyapunov > 0
+
+
+def at_start(run: Mapping[str, Any], dynamics: pd.DataFrame) -> Start:
+    """Gather a setting's measures at initialisation and what became of it.
+
+    Parameters
+    ----------
+    run : mapping
+        Its run.json.
+    dynamics : DataFrame
+        Its dynamics.parquet.
+    """
+    first = dynamics.iloc[0]
+    rises, diverges = run["risen_at"] is not None, run["status"] == "diverged"
+    trains = not diverges
+    if rises and not diverges:
+        lowest = dynamics.loc[dynamics["update"] == run["lowest_at"], "mse"].iloc[0]
+        trains = run["final_training_mse"] < lowest
+    measured = (float(first[name]) for name in ("sharpness", "limit", "lyapunov"))
+    return Start(
+        *(run[key] for key in ("recipe", "hidden_size", "seed")),
+        *measured,
+        *sharpest_block(first),
+        rises=rises,
+        diverges=diverges,
+        trains=bool(trains),
+    )
+
+
+# --- the experiment -------------------------------------------------------------------------------
+
+
+def subject(starts: Sequence[Start]) -> str:
+    """Name the recipe that the question is about: the one whose error rises at most settings."""
+    rises: dict[str, int] = {}
+    for start in starts:
+        rises[start.recipe] = rises.get(start.recipe, 0) + start.rises
+    return max(rises, key=rises.__getitem__)  # the first of equals
+
+
+def answer(starts: Sequence[Start]) -> str:
+    """Answer the question in a paragraph, from the measures at initialisation and what happened.
+
+    Each explanation predicts, from initialisation alone, at which settings of the recipe that the
+    question is about the error rises: where the sharpness is above the limit, or where the
+    Lyapunov exponent is above 0. The one that is right more often wins. Settings at which it is
+    wrong are named. A recipe without a known limit leaves the question open.
+
+    Parameters
+    ----------
+    starts : sequence of Start
+        Of all settings.
+    """
+    recipe = subject(starts)
+    own = [start for start in starts if start.recipe == recipe]
+    rising = [start for start in own if start.rises]
+    said = [_what_happened(recipe, own, rising)]
+    if any(math.isnan(start.limit) for start in own):
+        said.append(
+            "For its optimiser no limit of the sharpness is known, so whether the step is too "
+            "large cannot be told from the curvature."
+        )
+    elif rising:
+        said += _which_explains(own)
+    said += [_gradients(own), _curvature(own)]
+    return " ".join(said)
+
+
+def _what_happened(recipe: str, own: Sequence[Start], rising: Sequence[Start]) -> str:
+    if not rising:
+        return f"With {recipe} the error never rises, at any of {_count(own)}."
+    text = f"With {recipe} the error rises at {_listed(rising, own)} and at no other size or seed"
+    if len(rising) == len(own):
+        text = f"With {recipe} the error rises at each of {_count(own)}"
+    ends = {
+        "the training diverges": [start for start in rising if start.diverges],
+        "it trains on": [start for start in rising if start.trains],
+        "it stays high": [start for start in rising if not start.diverges and not start.trains],
+    }
+    ends = {end: which for end, which in ends.items() if which}
+    if len(ends) == 1:
+        return f"{text}; {next(iter(ends))} after that."
+    return f"{text}; after that, " + ", ".join(
+        f"{end} at {_listed(which, own)}" for end, which in ends.items()
+    ) + "."  # fmt: skip
+
+
+def _which_explains(own: Sequence[Start]) -> list[str]:
+    wrong = {kind: [s for s in own if getattr(s, kind) != s.rises] for kind in ("step", "time")}
+    right = {kind: f"{len(own) - len(missed)} of {_count(own)}" for kind, missed in wrong.items()}
+    if len(wrong["step"]) == len(wrong["time"]):
+        return [
+            "What is measured before training does not tell the two explanations apart: each "
+            f"predicts whether the error rises in {right['step']}."
+        ]
+    winner = min(wrong, key=lambda kind: len(wrong[kind]))
+    told = {
+        "step": f"It is not an exploding gradient but a step too large for the curvature: before "
+        f"training, sharpness above the limit predicts whether the error rises in {right['step']}, "
+        f"an exponent above 0 in {right['time']}.",
+        "time": f"The gradient explodes through time: before training, an exponent above 0 "
+        f"predicts whether the error rises in {right['time']}, sharpness above the limit in "
+        f"{right['step']}.",
+    }
+    missed = wrong[winner]
+    fails = [f"The prediction fails at {_listed(missed, own)}."] if missed else []
+    return [told[winner], *fails]
+
+
+def _gradients(own: Sequence[Start]) -> str:
+    text = f"The Lyapunov exponent is {_span((s.lyapunov for s in own), signed)} nats a step"
+    exploding = [start for start in own if start.time]
+    if not exploding:
+        return f"{text}: at every size a gradient fades on its way back through time."
+    if len(exploding) == len(own):
+        return f"{text}: at every size a gradient grows on its way back through time."
+    return f"{text}; a gradient grows on its way back through time at {_listed(exploding, own)}."
+
+
+def _curvature(own: Sequence[Start]) -> str:
+    own = [start for start in own if math.isfinite(start.sharpness)]
+    if not own:
+        return "No gradient is finite, and so no curvature."
+    sizes = sorted({start.hidden_size for start in own})
+    by_size = [_mean(s.sharpness for s in own if s.hidden_size == size) for size in sizes]
+    text = f"Sharpness is {by_size[0]:.3g} at {sizes[0]} hidden units"
+    if len(sizes) > 1:
+        text = f"Sharpness goes from {by_size[0]:.3g} at {sizes[0]} hidden units to "
+        text += f"{by_size[-1]:.3g} at {sizes[-1]}"
+    if not any(math.isnan(start.limit) for start in own):
+        text += f", where the optimiser bears {_span((s.limit for s in own), '{:.3g}'.format)}"
+    blocks = [start.block for start in own]
+    usual = max(dict.fromkeys(blocks), key=blocks.count)
+    shares = _span((s.share for s in own if s.block == usual), "{:.0f}".format)
+    where = "" if len(set(blocks)) == 1 else f", at {blocks.count(usual)} of {_count(own)}"
+    return f"{text}. {shares} % of its direction lies in {BLOCK_NAMES[usual]}{where}."
+
+
+BLOCK_NAMES = {
+    "W": "the weights of the window (W)",
+    "V": "the weights of the phones (V)",
+    "M": "the recurrent weights (M)",
+    "b": "the biases of the hidden layer (b)",
+    "d": "the second biases of the gru (d)",
+    "U": "the output weights (U)",
+    "c": "the output bias (c)",
+}
+
+
+# --- cures ----------------------------------------------------------------------------------------
+
+
+def cures(
+    starts: Sequence[Start],
+    runs: Sequence[Mapping[str, Any]],
+    histories: Sequence[pd.DataFrame],
+) -> list[dict[str, Any]]:
+    """Compare the recipes at the sizes at which the error rises with the one in question.
+
+    Parameters
+    ----------
+    starts, runs, histories : sequences of Start, mapping and DataFrame
+        From `at_start`, run.json and history.parquet of each setting, in the same order.
+
+    Returns
+    -------
+    list of dict
+        A row a size and recipe: hidden_size, recipe; seeds, trained and rising (how many of them
+        train, and of how many the error rises); sharpness and limit (means at initialisation, the
+        limit nan where none is known); final_mse (mean over the seeds, nan where one diverges);
+        reached (median update at which the error is first at the note's 0.426 or below, nan where
+        half of the seeds never get there).
+    """
+    recipe = subject(starts)
+    sizes = sorted({s.hidden_size for s in starts if s.recipe == recipe and s.rises})
+    recipes = dict.fromkeys(start.recipe for start in starts)
+    rows = []
+    for size in sizes:
+        for name in recipes:
+            group = [
+                (start, run["final_training_mse"], reached(history, NOTE_MSE))
+                for start, run, history in zip(starts, runs, histories, strict=True)
+                if (start.hidden_size, start.recipe) == (size, name)
+            ]
+            if group:
+                members, final, at = zip(*group, strict=True)
+                median = sorted(at)[len(at) // 2]  # infinity where it is never reached
+                rows.append(
+                    {
+                        "hidden_size": size,
+                        "recipe": name,
+                        "seeds": len(members),
+                        "trained": sum(start.trains for start in members),
+                        "rising": sum(start.rises for start in members),
+                        "sharpness": _mean(start.sharpness for start in members),
+                        "limit": _mean(start.limit for start in members),
+                        "final_mse": _mean(final),
+                        "reached": median if math.isfinite(median) else math.nan,
+                    }
+                )
+    return rows
+
+
+def reached(history: pd.DataFrame, mse: float) -> float:
+    """Return the first update whose error, averaged over a pass, is at most `mse`; inf if none."""
+    one_pass = int((history["epoch"] < 1).sum()) + 1
+    there = history.loc[history["mse"].rolling(one_pass).mean() <= mse, "update"]
+    return float(there.iloc[0]) if len(there) else math.inf
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def signed(value: float) -> str:
+    """Write a number with two digits and its sign."""
+    return f"{value:+.2g}".replace("-", "−")
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed)
+
+
+def _span(values: Iterable[float], write: Callable[[float], str]) -> str:
+    listed = list(values)
+    low, high = write(min(listed)), write(max(listed))
+    return low if low == high else f"{low} to {high}"
+
+
+def _count(starts: Sequence[Start]) -> str:
+    return f"{len(starts)} setting{'s' if len(starts) != 1 else ''}"
+
+
+def _listed(some: Sequence[Start], all_of_them: Sequence[Start]) -> str:
+    """List sizes, with their seeds where not all seeds of the size are meant."""
+    parts = []
+    for size in sorted({start.hidden_size for start in some}):
+        seeds = sorted(start.seed for start in some if start.hidden_size == size)
+        all_seeds = sum(start.hidden_size == size for start in all_of_them)
+        which = f" (seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))})"
+        parts.append(f"{size}{which if len(seeds) < all_seeds else ''}")
+    sizes = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    return f"{sizes} hidden units"

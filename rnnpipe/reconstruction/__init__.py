@@ -1,0 +1,1 @@
+"""Reconstructing utterances, and measuring how close the reconstructions come."""

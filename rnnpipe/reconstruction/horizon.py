@@ -1,0 +1,69 @@
+"""How fast a free run leaves the truth: its error by how many samples it has run."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from rnnpipe.model import Network
+from rnnpipe.windows.series import Series
+
+STARTS = 64  # free runs that are averaged
+LONGEST = 1600  # samples of each, 100 ms
+POINTS = 32  # stretches of the horizon, each longer than the one before
+
+
+@torch.no_grad()
+def horizon_errors(network: Network, series: Sequence[Series], limit: float) -> pd.DataFrame:
+    """Start free runs from the true past all over some utterances, and follow their errors.
+
+    Each run starts with the true window and the state that the true past left. Errors are averaged
+    over the runs and over stretches of the horizon, and divided by the variance of what was to be
+    predicted in the utterances.
+
+    Parameters
+    ----------
+    network : Network
+        On the CPU.
+    series : sequence of Series
+        The utterances.
+    limit : float
+        Predictions are kept within so many standard deviations.
+
+    Returns
+    -------
+    DataFrame
+        A row a stretch: samples (how many were predicted at its end), nmse, and the same for
+        silence and persistence, which repeats the last true sample.
+    """
+    signals = [torch.from_numpy(one.standardised(network.mean, network.std)) for one in series]
+    spoken = [torch.from_numpy(one.phones.astype(np.int64)) for one in series]
+    order, shortest = network.order, min(phones.numel() for phones in spoken)
+    length, runs = min(LONGEST, max(1, shortest // 2)), max(1, STARTS // len(series))
+
+    # Before each run the samples and the state of the true past; of it the truth and the phones.
+    pasts, states, truth, ahead = [], [], [], []
+    for signal, phones in zip(signals, spoken, strict=True):
+        starts = np.unique(np.linspace(0, phones.numel() - length, runs).astype(int))
+        state, at = network.initial_state(1), 0
+        for start in starts:
+            if start > at:
+                heard = signal[None, at : start + order]
+                _, state = network(heard, phones[None, at:start], state)
+            at = start
+            states.append(state)
+            pasts.append(signal[start : start + order])
+            truth.append(signal[start + order : start + order + length])
+            ahead.append(phones[start : start + length])
+    pasts, truth = torch.stack(pasts), torch.stack(truth)
+    said = network.free_runs(pasts, torch.stack(ahead), torch.cat(states), limit)
+
+    variance = np.concatenate([signal[order:] for signal in signals]).var(dtype=np.float64)
+    others = (said, torch.zeros_like(truth), pasts[:, -1:])
+    means = np.stack([((truth - other).double() ** 2).mean(0) for other in others]) / variance
+    ends = np.unique(np.geomspace(1, length, min(POINTS, length)).round().astype(int))
+    starts = np.concatenate([[0], ends[:-1]])
+    stretches = np.add.reduceat(means, starts, axis=1) / (ends - starts)
+    columns = dict(zip(("nmse", "silence", "persistence"), stretches, strict=True))
+    return pd.DataFrame({"samples": ends} | columns)

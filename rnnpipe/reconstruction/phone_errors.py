@@ -1,0 +1,145 @@
+"""Where in an utterance a reconstruction fails: its error phone by phone, in order of time."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from rnnpipe.corpus.phones import PHONE_CLASSES
+from rnnpipe.reconstruction.metrics import log_spectral_distance_db
+
+RECONSTRUCTIONS = ("teacher_forced", "free_running")
+
+
+def phone_errors(
+    target: np.ndarray,
+    prediction: np.ndarray,
+    phones: Iterable[Mapping],
+    order: int,
+    std: float = 1.0,
+) -> list[dict]:
+    """Measure a reconstruction of a whole utterance phone by phone.
+
+    Parameters
+    ----------
+    target, prediction : arrays, shape (order + T,)
+        Original and reconstruction, in the same units.
+    phones : iterable of mapping
+        start, end (in samples) and label of each phone.
+    order : int
+        Samples given, which are left out: a phone that lies in them has no row.
+    std : float
+        What standardises the samples.
+
+    Returns
+    -------
+    list of dict
+        A row a phone: start, end, phone, phone_class, power (mean square of the phone itself) and
+        mse, both in standardised units, nmse_share (the phone's share of the NMSE of the utterance,
+        so that these add up to it), nmse (mse over power) and spectral_db, the log-spectral
+        distance.
+    """
+    target, prediction = (np.asarray(one, np.float64) for one in (target, prediction))
+    squares = (target - prediction) ** 2
+    energy = np.sum((target[order:] - target[order:].mean()) ** 2)
+    rows = []
+    for phone in phones:
+        start, end = max(int(phone["start"]), order), min(int(phone["end"]), target.size)
+        if start >= end:
+            continue
+        own = np.sum(target[start:end] ** 2)
+        error = np.sum(squares[start:end])
+        rows.append(
+            {
+                "start": start,
+                "end": end,
+                "phone": phone["label"],
+                "phone_class": PHONE_CLASSES[phone["label"]],
+                "power": own / (end - start) / std**2,
+                "mse": error / (end - start) / std**2,
+                "nmse_share": error / energy if energy else np.nan,
+                "nmse": error / own if own else np.nan,
+                "spectral_db": log_spectral_distance_db(target[start:end], prediction[start:end]),
+            }
+        )
+    return rows
+
+
+def gather_phone_errors(
+    settings: Sequence[tuple[str, int, int]],
+    folders: Sequence[str | Path],
+    utterances: Mapping[str, Iterable[Mapping]],
+    order: int,
+    std: float,
+    held_out: Collection[str] = (),
+) -> pd.DataFrame:
+    """Measure the reconstructions of all settings phone by phone, from their audio.
+
+    Parameters
+    ----------
+    settings : sequence of (recipe, hidden size, seed)
+        The networks.
+    folders : sequence of path
+        Where the audio of each is; see `reconstruct_utterances`.
+    utterances : mapping of str to phones
+        The phones of each utterance that was reconstructed, by its id, in samples of its recording.
+    order : int
+        Samples given.
+    std : float
+        What standardises the samples.
+    held_out : collection of str
+        Utterances that no training saw.
+
+    Returns
+    -------
+    DataFrame
+        recipe, hidden_size, seed, utterance, reconstruction, the columns of `phone_errors`, and
+        set (train or held_out).
+    """
+    rows, sets = [], {True: "held_out", False: "train"}
+    for (recipe, hidden_size, seed), folder in zip(settings, folders, strict=True):
+        for utterance, phones in utterances.items():
+            name = Path(folder, utterance.replace("/", "-"))
+            target, _ = soundfile.read(f"{name}.original.wav", dtype="int16")
+            for kind in RECONSTRUCTIONS:
+                prediction, _ = soundfile.read(f"{name}.{kind}.wav", dtype="int16")
+                about = {"recipe": recipe, "hidden_size": hidden_size, "seed": seed}
+                about |= {"utterance": utterance, "reconstruction": kind}
+                last = {"set": sets[utterance in held_out]}
+                measured = phone_errors(target, prediction, phones, order, std)
+                rows += [about | row | last for row in measured]
+    return pd.DataFrame(rows)
+
+
+def mean_phone_errors(table: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Average the errors of each setting and reconstruction over equal phones of the training.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `gather_phone_errors`.
+    key : {"phone", "phone_class"}
+        What is equal.
+
+    Returns
+    -------
+    DataFrame
+        recipe, hidden_size, seed, reconstruction, `key` (and, of a phone, its class), segments,
+        samples, power, mse and spectral_db (means over samples), nmse (mse over power) and
+        nmse_share (the sum over the segments).
+    """
+    keys = ["recipe", "hidden_size", "seed", "reconstruction"]
+    keys += ["phone", "phone_class"] if key == "phone" else ["phone_class"]
+    table = table[table["set"] == "train"]
+    samples = table["end"] - table["start"]
+    weighted = table[keys].assign(segments=1, samples=samples, nmse_share=table["nmse_share"])
+    means = ["power", "mse", "spectral_db"]
+    weighted[means] = table[means].mul(samples, axis=0)
+    summed = weighted.groupby(keys, sort=False).sum(min_count=1).reset_index()
+    summed[means] = summed[means].div(summed["samples"], axis=0)
+    summed["nmse"] = summed["mse"] / summed["power"]
+    return summed[
+        [*keys, "segments", "samples", "power", "mse", "nmse", "nmse_share", "spectral_db"]
+    ]

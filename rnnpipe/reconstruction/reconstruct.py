@@ -1,0 +1,250 @@
+"""Reconstructing an utterance with a trained network, teacher forced and free running."""
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from rnnpipe.corpus.audio import SAMPLING_RATE
+from rnnpipe.files import replacing
+from rnnpipe.kernels.closed_loop import exponent
+from rnnpipe.kernels.loops import reconstruct
+from rnnpipe.kernels.recurrence import CELLS
+from rnnpipe.model import Network
+from rnnpipe.progress import progress
+from rnnpipe.reconstruction.metrics import measure
+from rnnpipe.windows.series import Series
+
+
+@dataclass(frozen=True)
+class FreeRun:
+    """A reconstruction from the network's own predictions.
+
+    Parameters
+    ----------
+    samples : float32 array, shape (T,)
+        Standardised; zeros after the end of a run that was cut off.
+    stopped_at : int or None
+        The first sample, counted from the first predicted one, that left the bound; None where
+        the run went through.
+    """
+
+    samples: np.ndarray
+    stopped_at: int | None
+
+
+def teacher_forced(network: Network, signal: np.ndarray, phones: np.ndarray) -> np.ndarray:
+    """Predict each sample of an utterance from the true samples before it.
+
+    Parameters
+    ----------
+    network : Network
+        On the CPU.
+    signal : float32 array, shape (order + T,)
+        The utterance, standardised.
+    phones : uint8 array, shape (T,)
+        Phone of each sample to predict.
+
+    Returns
+    -------
+    float32 array, shape (T,)
+        Predictions of signal[order:].
+    """
+    noise = np.zeros(phones.size, np.float32)
+    predictions, _ = _run(network, signal, phones, noise, feed_back=False, limit=np.inf)
+    return predictions
+
+
+def free_run(
+    network: Network,
+    context: np.ndarray,
+    phones: np.ndarray,
+    *,
+    limit: float = 20.0,
+    noise: np.ndarray | None = None,
+) -> FreeRun:
+    """Reconstruct an utterance from the network's own predictions.
+
+    Parameters
+    ----------
+    network : Network
+        On the CPU.
+    context : float32 array, shape (order,)
+        The first `order` samples, standardised.
+    phones : uint8 array, shape (T,)
+        Phone of each sample to predict.
+    limit : float
+        A prediction beyond this many standard deviations ends the run.
+    noise : float32 array, shape (T,), optional
+        Added to the predictions as they are made, and fed back with them; see `sampling_noise`.
+
+    Returns
+    -------
+    FreeRun
+    """
+    if noise is None:
+        noise = np.zeros(phones.size, np.float32)
+    signal = np.concatenate([context, np.zeros(phones.size, np.float32)])
+    samples, end = _run(network, signal, phones, noise, feed_back=True, limit=limit)
+    return FreeRun(samples, None if end == phones.size else end)
+
+
+def sampling_std(sample: str | float, final_training_mse: float) -> float:
+    """Standard deviation of the noise that makes a free run a sample of what the network expects.
+
+    Parameters
+    ----------
+    sample : {"none", "training"} or float
+        "training": that of the network's own error, the root of its final training MSE, as the
+        author of the 2014 note sampled; 0 where training diverged, which leaves none. A number is
+        taken as it is, in standardised units.
+    final_training_mse : float
+        In standardised units; nan after a divergence.
+    """
+    if sample == "none" or (sample == "training" and math.isnan(final_training_mse)):
+        return 0.0
+    return math.sqrt(final_training_mse) if sample == "training" else float(sample)
+
+
+def sampling_noise(utterance: str, size: int, std: float, seed: int) -> np.ndarray:
+    """Draw the Gaussian noise of one free run, float32, shape (size,).
+
+    It hangs on the seed and on the utterance's id, and on no other utterance.
+    """
+    generator = np.random.default_rng([seed, zlib.crc32(utterance.encode())])
+    return np.float32(std) * generator.standard_normal(size, np.float32)
+
+
+def free_run_exponent(
+    network: Network, context: np.ndarray, phones: np.ndarray, run: FreeRun
+) -> float:
+    """Measure how fast a small error of window and state grows along a free run.
+
+    Parameters
+    ----------
+    network, context, phones
+        As for `free_run`.
+    run : FreeRun
+        What it returned.
+
+    Returns
+    -------
+    float
+        Growth rate in 1/s, negative where errors die out; nan for a cell other than tanh, and for
+        a run that was cut off at once. See `rnnpipe.kernels.closed_loop`.
+    """
+    end = run.samples.size if run.stopped_at is None else run.stopped_at
+    if network.cell != "tanh" or end == 0:
+        return np.nan
+    samples = np.concatenate([context, run.samples[:end]]).astype(np.float64)
+    weights = {name: value.double().numpy() for name, value in network.state_dict().items()}
+    start = np.ones(network.order), np.ones(network.hidden_size)
+    arrays = (np.ascontiguousarray(weights[name]) for name in ("W", "V", "M", "b", "U"))
+    return SAMPLING_RATE * exponent(samples, phones[:end].astype(np.int32), *arrays, *start)
+
+
+def reconstruct_utterances(
+    network: Network,
+    series: Sequence[Series],
+    folder: str | Path,
+    *,
+    limit: float,
+    noise_std: float = 0.0,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Reconstruct utterances both ways, write them and the originals as WAV, and measure them.
+
+    Parameters
+    ----------
+    network : Network
+        On the CPU.
+    series : sequence of Series
+        The utterances, or phones of them.
+    folder : path
+        Gets {utterance}.{original,teacher_forced,free_running}.wav, with "-" for the "/" of the
+        id. All three have the length of the utterance: a reconstruction begins with the first
+        `order` samples of the original, which it was given.
+    limit : float
+        See `free_run`; in the audio, teacher-forced predictions are cut to it.
+    noise_std : float
+        See `sampling_std`.
+    seed : int
+        Of that noise.
+
+    Returns
+    -------
+    DataFrame
+        Two rows an utterance: utterance, reconstruction, the measures of `metrics.measure`,
+        stopped_at, the sample of the recording at which a free run was cut off, and exponent, see
+        `free_run_exponent`.
+    """
+    rows = []
+    for one in progress(series, "reconstructing"):
+        signal = one.standardised(network.mean, network.std)
+        context, target = signal[: one.order], signal[one.order :]
+        forced = teacher_forced(network, signal, one.phones)
+        noise = sampling_noise(one.utterance, target.size, noise_std, seed)
+        free = free_run(network, context, one.phones, limit=limit, noise=noise)
+        sounds = {
+            "original": target,
+            "teacher_forced": np.clip(forced, -limit, limit),
+            "free_running": free.samples,
+        }
+        for kind, sound in sounds.items():
+            path = Path(folder) / f"{one.utterance.replace('/', '-')}.{kind}.wav"
+            write_wav(path, np.concatenate([context, sound]), network.mean, network.std)
+        stopped_at = None if free.stopped_at is None else one.order + free.stopped_at
+        rate = free_run_exponent(network, context, one.phones, free)
+        for kind, prediction, stop, growth in (
+            ("teacher_forced", forced, None, np.nan),
+            ("free_running", free.samples, stopped_at, rate),
+        ):
+            about = {"utterance": one.utterance, "reconstruction": kind}
+            ended = {"stopped_at": stop, "exponent": growth}
+            rows.append(about | measure(target, prediction) | ended)
+    return pd.DataFrame(rows)
+
+
+def _run(
+    network: Network,
+    signal: np.ndarray,
+    phones: np.ndarray,
+    noise: np.ndarray,
+    *,
+    feed_back: bool,
+    limit: float,
+) -> tuple[np.ndarray, int]:
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    return reconstruct(
+        np.array(signal, np.float32),
+        network.order,
+        phones,
+        *(np.ascontiguousarray(weights[name]) for name in ("W", "V", "M", "d", "b", "U", "c")),
+        CELLS.index(network.cell),
+        feed_back,
+        limit,
+        noise,
+    )
+
+
+def write_wav(path: str | Path, samples: np.ndarray, mean: float, std: float) -> None:
+    """Write standardised samples as 16 kHz mono WAV, 16-bit.
+
+    Parameters
+    ----------
+    path : path
+        File to write.
+    samples : float array, shape (T,)
+        Standardised samples. What lies beyond 16 bits is clipped; a nan becomes 0.
+    mean, std : float
+        What they were standardised with.
+    """
+    restored = np.nan_to_num(samples.astype(np.float64) * std + mean, nan=0.0)
+    pcm = np.clip(np.rint(restored), -32768, 32767).astype(np.int16)
+    with replacing(path) as temporary:
+        soundfile.write(temporary, pcm, SAMPLING_RATE, subtype="PCM_16")

@@ -1,0 +1,1 @@
+"""Training one network: recipes, the loop, and what a training leaves behind."""

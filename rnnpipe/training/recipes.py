@@ -1,0 +1,138 @@
+"""A recipe: how to train, with every choice that the 2014 note left open or made."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from rnnpipe.errors import RnnpipeError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How one network is trained.
+
+    Parameters
+    ----------
+    cell : {"sigmoid", "tanh", "relu", "gru", "lstm"}
+        The recurrent hidden layer.
+    init : {"uniform", "hidden", "fan_in", "orthogonal"}
+        Weights from U(-init_scale, init_scale); from U(-s, s) with s = init_scale / sqrt(hidden
+        size) or s = init_scale / sqrt(fan in); or fan_in with the recurrent blocks orthogonal
+        (Saxe et al., 2014). Biases start at 0.
+    init_scale : float
+        See `init`; orthogonal blocks are scaled by it too.
+    optimizer : {"sgd", "adam", "soap"}
+        Plain or momentum gradient descent, Adam (Kingma & Ba, 2015), or SOAP (Vyas et al., 2024;
+        see `rnnpipe.training.soap`), which costs more an update and needs far fewer.
+    learning_rate : float
+        At the first update.
+    momentum : float
+        Of sgd, in [0, 1).
+    schedule : {"constant", "cosine", "exponential"}
+        Course of the learning rate from the first update to the last.
+    final_learning_rate : float
+        What the schedule ends at, as a share of `learning_rate`.
+    epochs, updates : int or None
+        Length of the training, one of the two: passes over the utterances, or optimiser steps.
+    backpropagation : {"whole_utterance", "truncated", "closed_loop"}
+        One update an utterance, through all of it; streams cut into chunks; or such streams on
+        their own samples, through what is fed back (see `rnnpipe.training.closed_loop`).
+    streams : int
+        How many run side by side; not of whole utterances.
+    steps : int
+        Samples a stream moves on, and gradients go back, an update; not of whole utterances.
+    carry_state : bool
+        Of truncated back-propagation: whether a chunk starts from the state that the last one
+        ended in, rather than from 0.
+    warm_up : float
+        Of the closed loop: share of the training that is on true samples, before the network's own
+        are fed back.
+    mixing : float
+        Of the closed loop: share of the training after that in which what is fed back is still
+        mixed with the true sample, ever less of it.
+    error_bound : float
+        Of the closed loop: squared errors count up to here, in standardised units, so that a
+        stream that has lost its utterance does not drown the others.
+    reset_error : float
+        Of the closed loop: a stream is put back on its utterance when its error passes this share
+        of the power of speech there.
+    clip : {"none", "norm", "value"}
+        Gradient clipping (Pascanu et al., 2013), to `clip_at`.
+    clip_at : float
+        Largest gradient norm, or largest absolute value of an entry.
+    weight_decay : float
+        Decoupled (Loshchilov & Hutter, 2019): each update multiplies the weights by
+        1 - learning_rate * weight_decay.
+    weight_noise : float
+        Standard deviation of Gaussian noise on every weight while a gradient is taken
+        (Graves, 2011).
+    input_noise : float
+        Standard deviation of Gaussian noise on the samples of the window, in standardised units;
+        the sample to predict stays clean. In the closed loop it falls on what is not predicted
+        within the chunk.
+    dropout : float
+        Share of hidden units dropped between the hidden layer and the output.
+    """
+
+    cell: Literal["sigmoid", "tanh", "relu", "gru", "lstm"] = "tanh"
+    init: Literal["uniform", "hidden", "fan_in", "orthogonal"] = "fan_in"
+    init_scale: float = 1.0
+    optimizer: Literal["sgd", "adam", "soap"] = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.0
+    schedule: Literal["constant", "cosine", "exponential"] = "constant"
+    final_learning_rate: float = 1.0
+    epochs: int | None = None
+    updates: int | None = None
+    backpropagation: Literal["whole_utterance", "truncated", "closed_loop"] = "truncated"
+    streams: int = 32
+    steps: int = 100
+    carry_state: bool = True
+    warm_up: float = 0.05
+    mixing: float = 0.75
+    error_bound: float = 25.0
+    reset_error: float = 0.5
+    clip: Literal["none", "norm", "value"] = "none"
+    clip_at: float = 1.0
+    weight_decay: float = 0.0
+    weight_noise: float = 0.0
+    input_noise: float = 0.0
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.updates is None):
+            raise RnnpipeError("A recipe needs either epochs or updates, and not both.")
+        if self.optimizer != "sgd" and self.momentum:
+            raise RnnpipeError(
+                f"momentum belongs to the optimizer sgd; {self.optimizer} has its own."
+            )
+        if self.backpropagation == "closed_loop":
+            if self.cell != "tanh":
+                raise RnnpipeError(f"The closed loop knows the cell tanh alone, not {self.cell}.")
+            if self.dropout or self.weight_noise:
+                raise RnnpipeError("The closed loop knows neither dropout nor weight_noise.")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Recipe":
+        """Build a recipe from a mapping of its fields, as config.yaml holds it.
+
+        Raises
+        ------
+        RnnpipeError
+            If a key is not a field, or the fields contradict each other.
+        """
+        unknown = set(config) - {field.name for field in fields(cls)}
+        if unknown:
+            raise RnnpipeError(f"A recipe has no {', '.join(sorted(unknown))}.")
+        return cls(**config)
+
+    def learning_rate_at(self, progress: float) -> float:
+        """Learning rate where `progress`, in [0, 1], is the share of the training gone by."""
+        end = self.final_learning_rate
+        share = {
+            "constant": 1.0,
+            "cosine": end + (1 - end) * (1 + math.cos(math.pi * progress)) / 2,
+            "exponential": end**progress,
+        }[self.schedule]
+        return self.learning_rate * share

@@ -1,0 +1,127 @@
+"""What a training leaves behind, in memory and on disk."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from rnnpipe.files import replacing
+
+if TYPE_CHECKING:  # reading a summary needs no torch, which takes seconds to load
+    from torch import Tensor
+
+    from rnnpipe.model import Network
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What a training leaves behind.
+
+    Parameters
+    ----------
+    network : Network
+        Trained; after a divergence as it was at the last update that was still sane. Of a training
+        on its own samples, the one whose free run was the best of those tried: a place that the
+        run can only just pass costs all that follows, and it may be lost again by the next update.
+        The free run is what is trained, on these very utterances; nothing is held out.
+    history : DataFrame
+        A row an update: update (from 1), epoch, mse (before the step, in standardised units),
+        gradient_norm (before clipping), clipped, learning_rate, and free_nmse, the free-running
+        NMSE where it was tried (before the step), else nan.
+    diverged_at : int or None
+        Update at which the error left all bounds.
+    final_mse : float
+        Mean of the training error over the last pass through the utterances; nan if diverged.
+    lowest_at, risen_at : int or None
+        Update at which the error was at its lowest before its first rise, and the one at which it
+        had risen; see `RISE`. None where it never rises. A divergence is a rise.
+    snapshots : dict from int to dict
+        Weights by the update that starts from them: at the shares `SNAPSHOTS` of the training
+        (the end of it is one beyond the last update), and at these two.
+    samples : int
+        Samples predicted in training, over all updates.
+    wall_seconds : float
+        Of the loop alone.
+    """
+
+    network: Network
+    history: pd.DataFrame
+    diverged_at: int | None
+    final_mse: float
+    lowest_at: int | None
+    risen_at: int | None
+    snapshots: dict[int, dict[str, Tensor]]
+    samples: int
+    wall_seconds: float
+
+
+def save_run(
+    run: TrainedRun,
+    setting: Mapping[str, Any],
+    model: str | Path,
+    snapshots: str | Path,
+    history: str | Path,
+    summary: str | Path,
+) -> None:
+    """Write a training's network, snapshots, history and summary.
+
+    Parameters
+    ----------
+    run : TrainedRun
+        What `train` returned.
+    setting : mapping
+        recipe, hidden_size and seed; they lead the summary.
+    model, snapshots, history, summary : path
+        Two safetensors, a Parquet and a JSON file.
+    """
+    from safetensors.torch import save_file
+
+    run.network.save(model)
+    with replacing(snapshots) as temporary:
+        weights = {
+            f"{taken}/{name}": weight.cpu()
+            for taken, network in run.snapshots.items()
+            for name, weight in network.items()
+        }
+        save_file(weights, temporary)
+    with replacing(history) as temporary:
+        run.history.to_parquet(temporary, index=False)
+    about = dict(setting) | {
+        "parameters": run.network.num_parameters(),
+        "updates": len(run.history),
+        "samples": run.samples,
+        "wall_seconds": run.wall_seconds,
+        "final_training_mse": None if run.diverged_at else run.final_mse,
+        "clipped_share": float(run.history["clipped"].mean()),
+        "status": "diverged" if run.diverged_at else "ok",
+        "diverged_at": run.diverged_at,
+        "lowest_at": run.lowest_at,
+        "risen_at": run.risen_at,
+    }
+    with replacing(summary) as temporary:
+        temporary.write_text(json.dumps(about, indent=2) + "\n")
+
+
+def load_snapshots(path: str | Path) -> dict[int, dict[str, Tensor]]:
+    """Read the snapshots that `save_run` wrote, the earliest first."""
+    from safetensors.torch import load_file
+
+    snapshots: dict[int, dict[str, Tensor]] = {}
+    for key, weight in load_file(path).items():
+        taken, name = key.split("/")
+        snapshots.setdefault(int(taken), {})[name] = weight
+    return dict(sorted(snapshots.items()))
+
+
+def read_run(path: str | Path) -> dict[str, Any]:
+    """Read a run.json; a number that was not finite stands in it as null and comes back as nan."""
+    run = json.loads(Path(path).read_text())
+    if run["final_training_mse"] is None:
+        run["final_training_mse"] = math.nan
+    return run

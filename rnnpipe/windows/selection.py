@@ -1,0 +1,201 @@
+"""Which utterances, or phones of them, an experiment is about: picked by id, glob or split."""
+
+import difflib
+import fnmatch
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from rnnpipe.corpus.phones import PHONES
+from rnnpipe.corpus.splits import SPEAKERS, STANDARD_SPLITS, standard_split
+from rnnpipe.errors import RnnpipeError
+from rnnpipe.windows.items import phone_id, place
+
+
+def select(
+    available: Sequence[str],
+    patterns: Sequence[str],
+    rejected: Collection[str] = (),
+    *,
+    phones: Callable[[str], Iterable[Mapping]] = lambda utterance: (),
+    order: int = 0,
+    key: str = "experiment.utterances",
+) -> list[str]:
+    """Pick utterances, or phones of them, by id or by glob.
+
+    Parameters
+    ----------
+    available : sequence of str
+        Ids in the corpus.
+    patterns : sequence of str
+        Ids such as TRAIN/DR8/FCLT0/SI2068; the beginnings of ids, TRAIN/DR8/FCLT0 (a speaker) or
+        TRAIN (a split); globs such as TEST/DR?/F*/SX*; or standard splits by name, such as
+        core_test or dev_without_sa. Any of these with a phone behind it, TRAIN/DR8/FCLT0/SI2068/ow
+        or TEST/DR1/ow, picks every such phone, and with the phone's first sample, ow-4971, that
+        one alone. Case does not matter.
+    rejected : collection of str
+        Ids that the corpus has but that could not be read.
+    phones : callable
+        Gives the phones of an utterance: start, end and label of each.
+    order : int
+        Samples that are given: of a phone that lies within the first of an utterance, nothing is
+        left to predict.
+    key : str
+        Where in the configuration the patterns stand; for the messages.
+
+    Returns
+    -------
+    list of str
+        In the order of `patterns`, within a glob in the order of `available`, each id once. Ids of
+        phones are those of `rnnpipe.windows.items`.
+
+    Raises
+    ------
+    RnnpipeError
+        If a pattern matches nothing; names the nearest ids.
+    """
+    chosen: dict[str, None] = {}
+    problems = []
+    for pattern in patterns:
+        wanted = pattern.strip("/").upper()
+        matches = _utterances(available, wanted)
+        parent, _, phone = wanted.rpartition("/")
+        parents = [] if matches else _utterances(available, parent)
+        _warn_if_partial(key, parent if parents else wanted, matches or parents)
+        if parents:
+            found = _phones(parents, phone.lower(), phones)
+            matches = [one for one in found if place(one).end > order]
+            if found and not matches:
+                problems.append(
+                    f"{key}: {found[0]} lies within the first {order} samples, which are given "
+                    "(windows.order)."
+                )
+                continue
+        if not matches:
+            problems.append(f"{key}: {_nothing(available, pattern, parents, phones, rejected)}")
+        chosen |= dict.fromkeys(matches)
+    if problems:
+        raise RnnpipeError("\n".join(problems))
+    return list(chosen)
+
+
+def select_from(
+    utterances: str | Path,
+    rejected: Collection[str],
+    patterns: Sequence[str],
+    *,
+    order: int,
+    key: str,
+) -> list[str]:
+    """Pick from a table of utterances as `windows.extract` writes it; see `select`."""
+    table = pq.read_table(utterances, columns=["utterance", "phones"])
+    available = table["utterance"].to_pylist()
+    rows = {utterance: row for row, utterance in enumerate(available)}
+    return select(
+        available,
+        patterns,
+        rejected,
+        phones=lambda utterance: table["phones"][rows[utterance]].as_py(),
+        order=order,
+        key=key,
+    )
+
+
+def check_apart(utterances: Sequence[str], held_out: Sequence[str]) -> None:
+    """Refuse to hold out what is trained on.
+
+    Raises
+    ------
+    RnnpipeError
+        If a held-out item has samples to predict of one to train on; names them.
+    """
+    trained: dict[str, list] = {}
+    for one in map(place, utterances):
+        trained.setdefault(one.utterance, []).append(one)
+    both = [
+        item
+        for item in held_out
+        if any(place(item).overlaps(one) for one in trained.get(place(item).utterance, ()))
+    ]
+    if both:
+        names = ", ".join(both[:5]) + (f" and {len(both) - 5} more" if len(both) > 5 else "")
+        raise RnnpipeError(
+            f"experiment.held_out: {names}: also in experiment.utterances; what is trained on "
+            "cannot be held out."
+        )
+
+
+def _utterances(available: Sequence[str], wanted: str) -> list[str]:
+    """Utterances that a pattern without a phone picks."""
+    if wanted.lower() in STANDARD_SPLITS:
+        return list(filter(standard_split(wanted.lower()), available))
+    return [
+        one for one in available if one.startswith(f"{wanted}/") or fnmatch.fnmatchcase(one, wanted)
+    ]
+
+
+def _phones(
+    utterances: Sequence[str], wanted: str, phones: Callable[[str], Iterable[Mapping]]
+) -> list[str]:
+    """Phones of utterances that a label picks, a label with the first sample, or a glob of them."""
+    matches = []
+    for utterance in utterances:
+        for phone in phones(utterance):
+            item = phone_id(utterance, phone)
+            names = (phone["label"], f"{phone['label']}-{phone['start']}", item.rsplit("/")[-1])
+            if any(fnmatch.fnmatchcase(name, wanted) for name in names):
+                matches.append(item)
+    return matches
+
+
+def _nothing(
+    available: Sequence[str],
+    pattern: str,
+    parents: Sequence[str],
+    phones: Callable[[str], Iterable[Mapping]],
+    rejected: Collection[str],
+) -> str:
+    """Say that a pattern picks nothing, and what is nearest to it."""
+    wanted = pattern.strip("/").upper()
+    parent, _, last = wanted.rpartition("/")
+    label = last.lower()
+    of_a_phone = wanted.count("/") > 3 or label.split("-")[0] in PHONES
+    utterance = parent if of_a_phone else wanted
+    if utterance in rejected:
+        return (
+            f"{utterance} could not be read and was left out of the corpus; "
+            "results/corpus/rejected.csv says why."
+        )
+    if of_a_phone and parents:
+        there = {phone["label"]: None for one in parents for phone in phones(one)}
+        if label.split("-")[0] in there:  # the label is right, its first sample is not
+            there = {
+                f"{phone['label']}-{phone['start']}": None
+                for one in parents
+                for phone in phones(one)
+            }
+        nearest = difflib.get_close_matches(label, there, n=3, cutoff=0.0)
+        return f"{parent} has no phone {label!r}; the nearest are {', '.join(nearest)}."
+    splits = difflib.get_close_matches(utterance.lower(), STANDARD_SPLITS, n=1, cutoff=0.8)
+    nearest = splits + difflib.get_close_matches(utterance, available, n=3, cutoff=0.0)
+    return f"the corpus has no utterance {pattern!r}; the nearest are {', '.join(nearest)}."
+
+
+def _warn_if_partial(key: str, split: str, matches: Sequence[str]) -> None:
+    """Say so where a corpus has not all the speakers that a standard split names."""
+    split = split.lower()
+    if split not in STANDARD_SPLITS:
+        return
+    wanted = SPEAKERS.get(split.removesuffix("_without_sa"), frozenset())
+    missing = sorted(wanted - {utterance.split("/")[2] for utterance in matches})
+    if matches and missing:
+        logging.getLogger(__name__).warning(
+            "%s: %s has %d speakers, of which this corpus lacks %d: %s.",
+            key,
+            split,
+            len(wanted),
+            len(missing),
+            ", ".join(missing),
+        )

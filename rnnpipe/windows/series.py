@@ -1,0 +1,179 @@
+"""Speech as the networks see it: utterances, and phones of them, read from window files."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rnnpipe.errors import RnnpipeError
+from rnnpipe.windows.items import place
+from rnnpipe.windows.store import FORMAT
+
+KEPT = 64  # of those read, some 10 MB
+
+
+@dataclass(frozen=True)
+class Series:
+    """One utterance, or one phone of it, as the networks see it.
+
+    Parameters
+    ----------
+    utterance : str
+        Its id; see `rnnpipe.windows.items`.
+    samples : int16 array, shape (order + T,)
+        All its samples; the first `order` are given, the rest are to be predicted.
+    phones : uint8 array, shape (T,)
+        Phone of each sample to predict.
+    """
+
+    utterance: str
+    samples: np.ndarray
+    phones: np.ndarray
+
+    @property
+    def order(self) -> int:
+        """Number k of samples that are given."""
+        return self.samples.size - self.phones.size
+
+    def standardised(self, mean: float, std: float) -> np.ndarray:
+        """Return the samples in standardised units, float32, shape (order + T,)."""
+        return ((self.samples - np.float64(mean)) / std).astype(np.float32)
+
+
+def read_about(path: str | Path) -> dict:
+    """Read a window file's footer: format, sampling_rate, order, length, phones, mean, std.
+
+    Raises
+    ------
+    RnnpipeError
+        If the file is not a window file.
+    """
+    file, about = _open(path)
+    file.close()
+    return about
+
+
+class Stored(NamedTuple):
+    """Where an utterance lies: its id, its window file and row group, and what is predicted."""
+
+    utterance: str
+    path: Path
+    group: int
+    size: int
+
+
+class StoredSeries(Sequence[Series]):
+    """Utterances, or phones of them, in window files, each read when it is asked for.
+
+    The last few stay in memory, so that a corpus may be larger than that. Made by `load_series`.
+
+    Parameters
+    ----------
+    items : sequence of str
+        Ids; see `rnnpipe.windows.items`.
+    places : sequence of Stored
+        Where the utterance of each lies.
+    sizes : sequence of int
+        How many samples of each are to be predicted.
+    """
+
+    def __init__(
+        self, items: Sequence[str], places: Sequence[Stored], sizes: Sequence[int]
+    ) -> None:
+        self._items, self._places, self.sizes = items, places, sizes
+        self._open = lru_cache(KEPT)(_open)
+        self._read = lru_cache(KEPT)(self._read)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> Series:
+        item, whole = self._items[index], self._read(self._places[index])
+        lies_in = place(item)
+        if lies_in.start is None:
+            return whole
+        first = lies_in.first_given(whole.order)
+        phones = whole.phones[first : lies_in.end - whole.order]
+        return Series(item, whole.samples[first : lies_in.end], phones)
+
+    def _read(self, stored: Stored) -> Series:
+        """Join the windows of an utterance."""
+        file, about = self._open(stored.path)
+        columns = ["context", "samples", "phones"]
+        # One thread: several settings load side by side.
+        rows = file.read_row_group(stored.group, columns, use_threads=False)
+        context, samples, phones = (
+            rows[name].combine_chunks().flatten().to_numpy() for name in columns
+        )
+        samples = np.concatenate([context[: about["order"]], samples[: stored.size]])
+        return Series(stored.utterance, samples, phones[: stored.size].copy())
+
+
+def sizes_of(series: Sequence[Series]) -> list[int]:
+    """How many samples of each utterance are to be predicted; reads none that lies in a file."""
+    if isinstance(series, StoredSeries):
+        return list(series.sizes)
+    return [one.phones.size for one in series]
+
+
+def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> StoredSeries:
+    """Find utterances, or phones of them, in window files, to be read in the order asked for.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Window files.
+    utterances : sequence of str
+        Ids; see `rnnpipe.windows.items`. Of each file the footer is read.
+
+    Raises
+    ------
+    RnnpipeError
+        If an utterance is in none of the files, or one of these is not a window file.
+    """
+    places = [place(item) for item in utterances]
+    wanted = {one.utterance for one in places}
+    found: dict[str, Stored] = {}
+    for path in map(Path, paths):
+        file, about = _open(path)
+        with file:
+            for i in range(file.metadata.num_row_groups):
+                group = file.metadata.row_group(i)
+                utterance = group.column(0).statistics.min
+                if utterance in wanted:
+                    last = group.column(2).statistics.min  # num_valid; the others are full
+                    size = (group.num_rows - 1) * about["length"] + last
+                    found[utterance] = Stored(utterance, path, i, size)
+    missing = [
+        item for item, one in zip(utterances, places, strict=True) if one.utterance not in found
+    ]
+    if missing:
+        files = ", ".join(str(path) for path in paths)
+        raise RnnpipeError(f"{files}: no windows of {', '.join(missing)}; extract them again.")
+    return StoredSeries(
+        utterances,
+        [found[one.utterance] for one in places],
+        [
+            found[one.utterance].size if one.start is None else one.num_predicted(about["order"])
+            for one in places
+        ],
+    )
+
+
+def _open(path: str | Path) -> tuple[pq.ParquetFile, dict]:
+    """Open a window file; return it and what its footer says."""
+    try:
+        file = pq.ParquetFile(path)
+        about = json.loads(file.metadata.metadata[b"rnnpipe"])
+    except (OSError, pa.ArrowInvalid, KeyError, TypeError) as error:
+        raise RnnpipeError(f"{path}: not a window file; extract it again.") from error
+    if about.get("format") != FORMAT:
+        file.close()
+        raise RnnpipeError(f"{path}: not a window file of this rnnpipe; extract it again.")
+    return file, about

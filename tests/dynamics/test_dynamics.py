@@ -1,0 +1,401 @@
+"""The instruments of stability on cases whose answer is known, and on trainings built to fail."""
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from helpers.dynamics import measured
+from helpers.networks import drawn, numpy_step, speech, weights_of
+from helpers.speech import series
+from torch.nn.utils import parameters_to_vector
+
+from rnnpipe.corpus.timit import read_corpus
+from rnnpipe.dynamics import curvature
+from rnnpipe.dynamics.curvature import BLOCKS, error_and_gradient, lanczos, sharpness, step_limit
+from rnnpipe.dynamics.gradients import gradient_by_lag, lyapunov_exponent
+from rnnpipe.dynamics.measure import measure
+from rnnpipe.dynamics.stretches import Stretch, cut_stretches
+from rnnpipe.findings import stability
+from rnnpipe.kernels.recurrence import CELLS, carried_back, recur_plain, state_size
+from rnnpipe.model import Network
+from rnnpipe.training.recipes import Recipe
+from rnnpipe.training.train import train
+from rnnpipe.windows.experiment import describe
+from rnnpipe.windows.series import load_series
+from rnnpipe.windows.store import extract
+
+ORDER, MEAN, STD = 7, -3.25, 600.0
+SGD = {"cell": "tanh", "optimizer": "sgd", "backpropagation": "whole_utterance"}
+
+
+def small(cell, hidden_size=4, seed=0, scale=0.8) -> Network:
+    """A network of a few weights, in float64."""
+    network = Network(3, 5, hidden_size, cell)
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(seed)
+        for weight in network.parameters():
+            weight.uniform_(-scale, scale)
+    return network.double()
+
+
+def stretch(size, order=3, phones=5, seed=0) -> Stretch:
+    make = torch.Generator().manual_seed(seed)
+    signal = torch.randn(order + size, generator=make, dtype=torch.float64)
+    return Stretch(signal, torch.randint(phones, (size,), generator=make, dtype=torch.int32))
+
+
+def plain_error(network, one):
+    """The error as a function of all weights in a row, by torch and step by step."""
+    shapes = {name: weight.shape for name, weight in network.named_parameters()}
+
+    def error(row):
+        parts = row.split([math.prod(shape) for shape in shapes.values()])
+        w = {name: part.view(shapes[name]) for name, part in zip(shapes, parts, strict=True)}
+        layer = {name: w[name] for name in ("W", "V", "M", "d", "b")}
+        state = row.new_zeros(1, state_size(network.cell, len(w["M"])))
+        speech = one.signal[None], one.phones[None]
+        h, _ = recur_plain(*speech, **layer, state=state, cell=network.cell)
+        y = h[:, :, 0] @ w["U"] + w["c"]
+        return ((y - one.signal[len(w["W"]) :]) ** 2).mean()
+
+    return error
+
+
+# --- curvature ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_sharpness_is_the_top_eigenvalue_of_the_dense_hessian(cell):
+    network, one = small(cell), stretch(40)
+    row = parameters_to_vector(network.parameters()).detach()
+    hessian = torch.autograd.functional.hessian(plain_error(network, one), row)
+    values, vectors = torch.linalg.eigh(hessian)
+    found = sharpness(network, [one], error_and_gradient(network, [one])[1])
+    assert found.value == pytest.approx(values[-1].item(), rel=1e-3)
+    assert found.error <= 1e-3
+    sizes = {name: weight.numel() for name, weight in network.named_parameters()}
+    parts = dict(zip(sizes, (vectors[:, -1] ** 2).split(list(sizes.values())), strict=True))
+    assert found.shares == pytest.approx({n: parts[n].sum().item() for n in BLOCKS}, abs=0.01)
+    assert sum(found.shares.values()) == pytest.approx(1)
+    assert torch.equal(parameters_to_vector(network.parameters()), row), "weights stay as they are"
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_difference_of_gradients_is_the_hessian_times_a_vector(cell):
+    network, one = small(cell), stretch(40)
+    row = parameters_to_vector(network.parameters()).detach()
+    direction = torch.randn(len(row), generator=torch.Generator().manual_seed(3)).double()
+    direction /= direction.norm()
+    _, wanted = torch.autograd.functional.hvp(plain_error(network, one), row, direction)
+    _, here = error_and_gradient(network, [one])
+    torch.nn.utils.vector_to_parameters(
+        row + curvature.DIFFERENCE * direction, network.parameters()
+    )
+    found = (error_and_gradient(network, [one])[1] - here) / curvature.DIFFERENCE
+    assert ((found - wanted).norm() / wanted.norm()).item() < 1e-5
+
+
+def test_the_error_and_gradient_are_those_of_all_stretches_together():
+    network, stretches = small("gru"), [stretch(40), stretch(25, seed=1)]
+    row = parameters_to_vector(network.parameters()).detach().requires_grad_()
+    errors = [plain_error(network, one)(row) for one in stretches]
+    wanted = (40 * errors[0] + 25 * errors[1]) / 65
+    wanted.backward()
+    error, gradient = error_and_gradient(network, stretches)
+    assert error == pytest.approx(wanted.item(), rel=1e-12)
+    np.testing.assert_allclose(gradient, row.grad, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("values", [[5.0, 4.9, 1.0, -30.0], [0.0] * 4, [-3.0, -2.0, -1.0, -0.5]])
+def test_lanczos_finds_the_largest_eigenvalue_not_the_farthest_from_zero(values):
+    turn = torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(1)))[0]
+    turn = turn.double()
+    turn = torch.linalg.qr(turn)[0]
+    matrix = turn @ torch.diag(torch.tensor(values, dtype=torch.float64)) @ turn.t()
+    value, error, vector, products = lanczos(lambda v: matrix @ v, 4)
+    assert value == pytest.approx(max(values), rel=1e-6, abs=1e-12)
+    assert error <= 1e-3 and products <= 4
+    np.testing.assert_allclose(matrix @ vector, value * vector, rtol=0, atol=1e-2)
+
+
+def test_a_gradient_beyond_all_numbers_has_no_finite_sharpness():
+    network = small("relu")
+    with torch.no_grad():
+        network.M.fill_(1e3)
+    one = stretch(400)
+    found = sharpness(network, [one], error_and_gradient(network, [one])[1])
+    assert math.isinf(found.value)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "norm", "limit"),
+    [
+        (Recipe(**SGD, updates=1, learning_rate=0.01), 50.0, 200.0),
+        (Recipe(**SGD, updates=1, learning_rate=0.01, momentum=0.9), 50.0, 380.0),
+        (Recipe(**SGD, updates=1, learning_rate=0.01, clip="norm", clip_at=2.0), 50.0, 5000.0),
+        (Recipe(**SGD, updates=1, learning_rate=0.01, clip="norm", clip_at=2.0), 1.0, 200.0),
+        (Recipe(**SGD, updates=1, learning_rate=0.01, clip="value"), 50.0, math.nan),
+        (Recipe(updates=1, learning_rate=0.01), 50.0, math.nan),
+    ],
+)
+def test_the_sharpness_that_an_optimiser_bears(recipe, norm, limit):
+    assert step_limit(recipe, 0.01, norm) == pytest.approx(limit, nan_ok=True)
+
+
+@pytest.mark.parametrize("optimiser", [{"momentum": 0.0}, {"momentum": 0.9}])
+@pytest.mark.parametrize("side", [0.98, 1.02])
+def test_descent_on_a_parabola_settles_below_the_limit_and_not_above(optimiser, side):
+    limit = step_limit(Recipe(**SGD, updates=1, **optimiser), 0.01, 1.0)
+    weight = torch.ones(1, dtype=torch.float64, requires_grad=True)
+    descent = torch.optim.SGD([weight], 0.01, **optimiser)
+    for _ in range(2000):
+        descent.zero_grad()
+        (side * limit * weight**2 / 2).sum().backward()
+        descent.step()
+    assert (abs(weight.item()) > 1) == (side > 1)
+
+
+# --- gradients through time -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_are_carried_back_through_the_jacobians(cell):
+    """Each Jacobian is worked out from the formulas by differences."""
+    T, H, steps = 9, 4, 6
+    network = drawn(cell, hidden_size=H, scale=0.9)
+    w = weights_of(network)
+    rng = np.random.default_rng(5)
+    signal, phones = speech(T, network.order, seed=5)
+    a = [
+        w["W"].T @ signal[t : t + network.order] + w["V"].T @ np.eye(62)[phones[t]] + w["b"]
+        for t in range(T)
+    ]
+    states = [np.zeros(2 * H)]
+
+    def step(t, state):
+        return np.concatenate(numpy_step(cell, a[t], state[:H], state[H:], w))
+
+    for t in range(T):
+        states.append(step(t, states[-1]))
+    ends, vectors = np.array([8, 6, 7]), rng.normal(size=(3, H))
+    wanted = np.empty((steps + 1, 3))
+    for i, end in enumerate(ends):
+        v = np.concatenate([vectors[i], np.zeros(H)])
+        for j in range(steps + 1):
+            wanted[j, i] = np.linalg.norm(v[:H])
+            state, t = states[end - j], end - j
+            nudges = 1e-6 * np.eye(2 * H)
+            jacobian = [(step(t, state + e) - step(t, state - e)) / 2e-6 for e in nudges]
+            v = np.array(jacobian) @ v
+    double = network.double()
+    weights = (double.W, double.V, double.M, double.d, double.b)
+    inputs = torch.tensor(signal), torch.tensor(phones)
+    found = carried_back(*inputs, *weights, cell, ends, vectors, steps)
+    np.testing.assert_allclose(np.exp(found), wanted, rtol=1e-6, atol=1e-12)
+
+
+def linear(M) -> Network:
+    """A network whose relu units are never shut: its recurrence is linear, with matrix M."""
+    network = Network(3, 5, len(M), "relu").double()
+    with torch.no_grad():
+        network.M.copy_(torch.as_tensor(M))
+        network.b.fill_(100.0)
+        network.U.fill_(1.0)
+    return network
+
+
+@pytest.mark.parametrize("radius", [0.5, 0.97, 1.03])
+def test_the_exponent_of_a_linear_recurrence_is_the_log_of_its_spectral_radius(radius):
+    M = np.random.default_rng(2).uniform(0, 1, (6, 6))
+    M *= radius / np.abs(np.linalg.eigvals(M)).max()
+    assert lyapunov_exponent(linear(M), [stretch(300)]) == pytest.approx(math.log(radius), abs=1e-6)
+
+
+def test_the_exponent_of_several_stretches_is_their_mean_by_length():
+    network, stretches = small("tanh"), [stretch(400), stretch(100, seed=1)]
+    one, two = (lyapunov_exponent(network, [part]) for part in stretches)
+    both = lyapunov_exponent(network, stretches)
+    assert both == pytest.approx((4 * one + two) / 5, rel=0.02)
+
+
+def test_units_that_are_shut_carry_nothing_back():
+    network = linear(np.eye(3))
+    with torch.no_grad():
+        network.b.fill_(-100.0)
+    assert lyapunov_exponent(network, [stretch(50)]) == -math.inf
+    _, norms = gradient_by_lag(network, [stretch(50)])
+    assert (norms == 0).all()
+
+
+def test_the_gradient_by_lag_of_a_linear_recurrence_is_a_power_of_its_weight():
+    network, one = linear(np.array([[0.9]])), stretch(1500)
+    lags, norms = gradient_by_lag(network, [one])
+    assert (lags[0], lags[-1], norms.shape[1]) == (1, 1000, 64)
+    with torch.no_grad():
+        y, _ = network(one.signal[None], one.phones[None], network.initial_state(1))
+    errors = (y[0] - one.signal[3:]).numpy()[np.linspace(1000, 1499, 64).astype(int)]
+    wanted = 2 * np.abs(errors) * 0.9 ** lags[:, None]
+    np.testing.assert_allclose(norms, wanted, rtol=1e-9)
+
+
+def test_a_short_utterance_has_the_lags_that_it_has():
+    lags, norms = gradient_by_lag(small("lstm"), [stretch(30)])
+    assert lags[-1] == 29 and norms.shape == (len(lags), 64)
+    lags, norms = gradient_by_lag(small("gru"), [stretch(1)])
+    assert lags.size == 0 and norms.shape[0] == 0
+    assert math.isnan(lyapunov_exponent(small("gru"), [stretch(1)]))
+
+
+# --- on what it is measured -----------------------------------------------------------------------
+
+
+def test_the_stretches_are_the_middles_of_utterances_spread_over_the_list():
+    utterances = [series(9000, ORDER, seed=i) for i in range(10)]
+    stretches = cut_stretches(utterances, MEAN, STD, 8000)
+    assert [one.phones.numel() for one in stretches] == [4000, 4000]
+    for one, source in zip(stretches, (utterances[0], utterances[5]), strict=True):
+        whole = source.standardised(MEAN, STD)
+        np.testing.assert_array_equal(one.signal, whole[2500 : 2500 + ORDER + 4000])
+        np.testing.assert_array_equal(one.phones, source.phones[2500:6500])
+
+
+def test_what_is_short_is_measured_whole():
+    one = series(300, ORDER)
+    (found,) = cut_stretches([one], MEAN, STD, 8000)
+    np.testing.assert_array_equal(found.signal, one.standardised(MEAN, STD))
+    (found,) = cut_stretches([one] * 3, MEAN, STD, 100)
+    assert found.phones.numel() == 100
+
+
+# --- trainings built to fail, and the verdict on them ---------------------------------------------
+
+
+def judged(recipe, one, hidden_size=30):
+    """Train for real, measure for real, and judge."""
+    run = train(recipe, [one], hidden_size=hidden_size, seed=0, mean=MEAN, std=STD)
+    stretches = cut_stretches([one], MEAN, STD, 100_000)
+    table = measure(run.network, recipe, stretches, run.snapshots, run.history)
+    return run, table, *stability.judge(table, run.lowest_at)
+
+
+@pytest.fixture
+def start(monkeypatch):
+    """Make trainings start from normal weights with these standard deviations."""
+
+    def use(**stds):
+        def initialise(network, init, scale):
+            with torch.no_grad():
+                for name, std in stds.items():
+                    getattr(network, name).normal_(0, std)
+
+        monkeypatch.setattr(Network, "initialise", initialise)
+
+    return use
+
+
+def test_a_network_built_to_explode_through_time_is_named_so(start):
+    start(M=2.5 / 30**0.5, W=0.01, U=1e-3)
+    recipe = Recipe(**SGD, updates=5, learning_rate=1e-12)
+    run, table, kind, sentence = judged(recipe, series(100, ORDER))
+    assert run.risen_at is None
+    assert (table["lyapunov"] > 0.1).all()
+    assert (table["sharpness"] < table["limit"]).all()
+    assert (table["gradient_median"].str[-1] > 1e3 * table["gradient_median"].str[0]).all()
+    assert kind == stability.TIME
+    assert f"exponent {stability.signed(table['lyapunov'].iloc[-1])} nats" in sentence
+
+
+def test_huge_output_weights_on_a_contracting_recurrence_are_a_step_too_large(start):
+    start(M=0.1 / 30**0.5, W=0.1, U=20.0)
+    recipe = Recipe(**SGD, updates=50, learning_rate=0.01)
+    run, table, kind, sentence = judged(recipe, series(300, ORDER))
+    assert run.risen_at is not None
+    assert (table["lyapunov"] < -1).all()
+    before = table[table["update"] == run.lowest_at].iloc[0]
+    assert before["sharpness"] > before["limit"] == pytest.approx(200)
+    assert kind == stability.STEP
+    assert f"sharpness {before['sharpness']:.3g} over the limit 200" in sentence
+    assert f"in {stability.sharpest_block(before)[0]}" in sentence
+
+
+def test_both_at_once_are_named_both(start):
+    start(M=2.5 / 30**0.5, W=0.1, U=20.0)
+    recipe = Recipe(**SGD, updates=50, learning_rate=0.001)
+    _, _, kind, sentence = judged(recipe, series(60, ORDER))
+    assert kind == stability.BOTH
+    assert "over the limit 2e+03" in sentence and "nats a step" in sentence
+
+
+def test_a_quiet_training_is_stable():
+    recipe = Recipe(**SGD, updates=20, learning_rate=0.001)
+    run, table, kind, sentence = judged(recipe, series(300, ORDER), hidden_size=5)
+    assert run.risen_at is None and sorted(run.snapshots) == table["update"].tolist() == [
+        1,
+        3,
+        11,
+        21,
+    ]
+    assert kind == sentence == stability.STABLE
+    assert table["limit"].tolist() == [2000.0] * 4
+
+
+@pytest.mark.parametrize(
+    ("numbers", "rises", "kind"),
+    [
+        ({}, False, stability.STABLE),
+        ({"sharpness": 300.0}, False, stability.STABLE),  # the step is borne
+        ({"lyapunov": 0.1}, False, stability.TIME),
+        ({"sharpness": 300.0}, True, stability.STEP),
+        ({"lyapunov": 0.1}, True, stability.TIME),
+        ({"sharpness": 300.0, "lyapunov": 0.1}, True, stability.BOTH),
+        ({"sharpness": math.inf, "lyapunov": 0.1}, True, stability.TIME),
+        ({}, True, stability.UNDECIDED),
+        ({"sharpness": 300.0, "limit": math.nan}, True, stability.UNDECIDED),
+    ],
+)
+def test_the_rule_of_the_verdict(numbers, rises, kind):
+    found, sentence = stability.judge(pd.DataFrame([measured(**numbers)]), 1 if rises else None)
+    assert found == kind
+    assert sentence.startswith(kind)
+
+
+def test_the_verdict_is_that_of_the_moment_before_the_rise():
+    table = pd.DataFrame(
+        [measured(), measured(update=5, sharpness=250.0), measured(update=9, lyapunov=3.0)]
+    )
+    kind, sentence = stability.judge(table, 5)
+    assert kind == stability.STEP
+    assert sentence == (
+        "step too large for the curvature (sharpness 250 over the limit 200, 75 % of it in U)"
+    )
+
+
+# --- the 2014 note --------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(
+    "RNNPIPE_TIMIT_ROOT" not in os.environ,
+    reason="needs TRAIN/DR8/FCLT0/SI2068 of real TIMIT: set RNNPIPE_TIMIT_ROOT",
+)
+@pytest.mark.parametrize(("hidden_size", "rises"), [(200, False), (300, True)])
+def test_curvature_before_training_tells_at_which_size_the_note_fails(hidden_size, rises, tmp_path):
+    corpus = read_corpus(os.environ["RNNPIPE_TIMIT_ROOT"], min_samples=201)
+    note = [one for one in corpus if one.utterance == "TRAIN/DR8/FCLT0/SI2068"]
+    paths = [tmp_path / "utterances.parquet", tmp_path / "windows.parquet"]
+    extract(note, *paths, order=200, length=3200)
+    one = load_series(paths[1:], [note[0].utterance])
+    about = describe(one, 62)
+    config = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
+    recipe = Recipe.from_config(config["recipes"]["dumoulin2014"] | {"epochs": 8})
+    run = train(recipe, one, hidden_size=hidden_size, seed=0, mean=about.mean, std=about.std)
+    stretches = cut_stretches(one, about.mean, about.std, 100_000)
+    start = measure(run.network, recipe, stretches, {1: run.snapshots[1]}, run.history).iloc[0]
+    assert (run.risen_at is not None) == rises
+    assert (start["sharpness"] > start["limit"]) == rises
+    assert start["lyapunov"] < -0.3, "no gradient explodes through time"
+    assert stability.sharpest_block(start)[0] == "U"

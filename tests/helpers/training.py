@@ -1,0 +1,52 @@
+"""Small trainings on made-up speech, and the recipes that are shipped."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from helpers.networks import weights_of
+from helpers.speech import series
+from rnnpipe.corpus.phones import NUM_CODES
+from rnnpipe.model import Network
+from rnnpipe.training.recipes import Recipe
+from rnnpipe.training.train import train
+
+CONFIG = Path(__file__).parents[2] / "config.yaml"
+ORDER, HIDDEN, MEAN, STD = 7, 5, -3.25, 600.0
+
+
+def run(recipe, utterances=None, seed=0, **changes):
+    """A training on one short utterance of noise."""
+    options = {"hidden_size": HIDDEN, "mean": MEAN, "std": STD} | changes
+    return train(recipe, utterances or [series(83, ORDER)], seed=seed, **options)
+
+
+def shipped(name, **changes) -> Recipe:
+    """A recipe of config.yaml."""
+    return Recipe.from_config(yaml.safe_load(CONFIG.read_text())["recipes"][name] | changes)
+
+
+def initial(recipe, seed=0, order=ORDER, hidden_size=HIDDEN) -> Network:
+    """The network that a training with this seed starts from."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = Network(order, NUM_CODES, hidden_size, recipe.cell)
+        network.initialise(recipe.init, recipe.init_scale)
+    return network
+
+
+def flat(network) -> np.ndarray:
+    """All weights in a row."""
+    return np.concatenate([w.ravel() for w in weights_of(network).values()])
+
+
+def gradient_of(network) -> np.ndarray:
+    """All gradients in a row; what has none stays where it is."""
+    return np.concatenate(
+        [
+            (torch.zeros_like(w) if w.grad is None else w.grad).double().numpy().ravel()
+            for w in network.parameters()
+        ]
+    )

@@ -1,0 +1,122 @@
+"""Metrics against numbers worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from rnnpipe.reconstruction.metrics import (
+    horizon_ms,
+    log_spectral_distance_db,
+    measure,
+    mse,
+    nmse,
+    snr_db,
+)
+
+TARGET = np.array([1.0, 2.0, 3.0, 4.0])  # mean 2.5, variance (2.25 + 0.25 + 0.25 + 2.25) / 4 = 1.25
+SQUARE = np.tile([1.0, -1.0], 800)  # variance 1, 1600 samples are 100 ms
+
+
+@pytest.mark.parametrize(
+    ("prediction", "wanted_mse", "wanted_nmse", "wanted_snr"),
+    [
+        ([1, 2, 3, 6], 1.0, 0.8, 0.9691001300805642),
+        ([0, 0, 0, 0], 7.5, 6.0, -7.781512503836436),
+        ([2.5, 2.5, 2.5, 2.5], 1.25, 1.0, 0.0),
+        ([2, 1, 4, 3], 1.0, 0.8, 0.9691001300805642),
+        ([1, 2, 3, 4], 0.0, 0.0, math.inf),
+    ],
+)
+def test_errors_by_hand(prediction, wanted_mse, wanted_nmse, wanted_snr):
+    prediction = np.array(prediction, np.float32)
+    assert mse(TARGET, prediction) == wanted_mse
+    assert nmse(TARGET, prediction) == wanted_nmse
+    assert snr_db(TARGET, prediction) == pytest.approx(wanted_snr, abs=1e-15)
+
+
+def test_sums_are_in_float64():
+    target = np.full(3_000_001, 0.1, np.float32)
+    wanted = float(np.float32(0.1)) ** 2
+    assert mse(target, np.zeros_like(target)) == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -1 / 3, 1e9])
+def test_a_constant_target_has_no_nmse(value):
+    target = np.full(7, value)
+    assert math.isnan(nmse(target, target + 1))
+    assert math.isnan(snr_db(target, target + 1))
+    assert mse(target, target + 1) == pytest.approx(1)
+
+
+def test_predictions_that_are_no_numbers():
+    for bad in (math.nan, math.inf):
+        prediction = TARGET.copy()
+        prediction[2] = bad
+        found = measure(TARGET, prediction)
+        assert found["horizon_ms"] == 2 / 16
+        assert not math.isfinite(found["mse"])
+        assert not math.isfinite(found["nmse"])
+        assert math.isnan(found["snr_db"]) if math.isnan(bad) else found["snr_db"] == -math.inf
+
+
+def test_the_horizon_of_a_perfect_reconstruction_is_its_duration():
+    assert horizon_ms(SQUARE, SQUARE) == 100
+
+
+def test_a_first_sample_that_is_no_number_ends_the_horizon_at_once():
+    assert horizon_ms(SQUARE, np.r_[math.nan, SQUARE[1:]]) == 0
+    assert horizon_ms(SQUARE, np.r_[math.inf, SQUARE[1:]]) == 0
+    assert horizon_ms(SQUARE, np.r_[20.0, SQUARE[1:]]) == 0  # 19^2 is beyond a tenth of 1600
+
+
+def test_the_horizon_ends_where_the_error_so_far_passes_a_tenth_of_the_energy():
+    # Silence adds 1 a sample: 160 of 1600 are reached, and not passed, with the 160th.
+    assert horizon_ms(SQUARE, 0 * SQUARE) == 10
+    silent_from_800 = np.r_[SQUARE[:800], np.zeros(800)]
+    assert horizon_ms(SQUARE, silent_from_800) == 60
+    # The sign turned round adds 4 a sample: 160 with the 40th.
+    assert horizon_ms(SQUARE, -SQUARE) == 2.5
+
+
+def test_an_error_of_just_a_tenth_is_still_close():
+    prediction = SQUARE.copy()
+    prediction[9::10] = 0
+    assert nmse(SQUARE, prediction) == 0.1
+    assert horizon_ms(SQUARE, prediction) == 100
+
+
+def test_the_horizon_is_relative_to_the_energy_about_the_mean():
+    prediction = np.r_[SQUARE[:800], np.zeros(800)]
+    assert horizon_ms(1000 * SQUARE + 512, 1000 * prediction + 512) == 60
+    assert horizon_ms(SQUARE, prediction, threshold=0.5) == 100
+
+
+def test_the_measures_bear_the_names_of_the_columns():
+    found = measure(TARGET, np.array([1, 2, 3, 6]))
+    assert list(found) == ["mse", "nmse", "snr_db", "horizon_ms"]
+    assert found["mse"] == 1.0
+    # Only the last of the four samples is wrong, and by more than a tenth of the energy, 5.
+    assert found["horizon_ms"] == 3 / 16
+
+
+def test_a_spectral_distance_is_a_ratio_in_db_and_deaf_to_sign_and_phase():
+    noise = np.random.default_rng(0).normal(size=4000)
+    assert log_spectral_distance_db(noise, noise) == 0
+    assert log_spectral_distance_db(noise, -noise) == pytest.approx(0, abs=1e-9)
+    assert log_spectral_distance_db(noise, 10 * noise) == pytest.approx(20, rel=1e-3)
+    assert log_spectral_distance_db(noise[:100], noise[:100] * 2) == pytest.approx(
+        20 * math.log10(2), rel=1e-3
+    )
+    shifted = np.roll(noise, 3)
+    assert log_spectral_distance_db(noise, shifted) < log_spectral_distance_db(noise, noise[::-1])
+
+
+def test_a_spectral_distance_stops_at_60_db_below_the_loudest():
+    noise = np.random.default_rng(0).normal(size=4000)
+    silence = np.zeros(4000)
+    assert 40 < log_spectral_distance_db(noise, silence) < 60
+    assert log_spectral_distance_db(noise, noise * 1e-9) == pytest.approx(
+        log_spectral_distance_db(noise, silence)
+    )
+    assert log_spectral_distance_db(silence, silence) == 0

@@ -1,0 +1,112 @@
+"""Picking utterances, and their statistics."""
+
+import json
+
+import numpy as np
+import pytest
+
+from rnnpipe.errors import RnnpipeError
+from rnnpipe.windows.experiment import Experiment, describe
+from rnnpipe.windows.selection import select
+from rnnpipe.windows.series import Series
+
+AVAILABLE = [
+    "TEST/DR1/FAKS0/SA1",
+    "TEST/DR1/FAKS0/SX43",
+    "TEST/DR11/FAKS1/SX9",
+    "TRAIN/DR1/FCJF0/SA1",
+    "TRAIN/DR1/FCJF0/SI1027",
+    "TRAIN/DR8/FCLT0/SI2068",
+    "TRAIN/DR8/MBCG0/SX237",
+]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "chosen"),
+    [
+        (["TRAIN/DR8/FCLT0/SI2068"], [5]),
+        (["train/dr8/fclt0/si2068"], [5]),
+        (["TRAIN"], [3, 4, 5, 6]),
+        (["test/"], [0, 1, 2]),
+        (["TEST/DR1"], [0, 1]),  # and not DR11
+        (["TRAIN/DR8/FCLT0"], [5]),
+        (["*/SA1"], [0, 3]),
+        (["TEST/DR?/F*/SX*"], [1]),
+        (["TEST/*/SX*"], [1, 2]),
+        (["*/[fm]???0/s[xi]*"], [1, 4, 5, 6]),
+        (["TRAIN/DR8/MBCG0/SX237", "TEST/DR1/FAKS0/SA1"], [6, 0]),
+        (["TRAIN/DR8/MBCG0/SX237", "TRAIN", "*"], [6, 3, 4, 5, 0, 1, 2]),
+    ],
+    ids=lambda value: ",".join(map(str, value)),
+)
+def test_what_a_list_of_patterns_picks(patterns, chosen):
+    assert select(AVAILABLE, patterns) == [AVAILABLE[i] for i in chosen]
+
+
+def test_patterns_that_match_nothing_are_all_named_with_the_nearest_ids():
+    with pytest.raises(RnnpipeError) as caught:
+        select(AVAILABLE, ["TRAIN/DR8/FCLT0/SI2086", "TRAIN", "dr1", "VALID/*"])
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith(
+        "experiment.utterances: the corpus has no utterance 'TRAIN/DR8/FCLT0/SI2086'; "
+        "the nearest are TRAIN/DR8/FCLT0/SI2068, "
+    )
+    assert "'dr1'" in lines[1]
+    assert "'VALID/*'" in lines[2]
+
+
+def test_statistics_are_over_all_samples_of_all_utterances():
+    rng = np.random.default_rng(0)
+    parts = [rng.integers(-32768, 32768, size).astype(np.int16) for size in (301, 57)]
+    experiment = describe(
+        [
+            Series(name, part, np.zeros(part.size - 5, np.uint8))
+            for name, part in zip("ab", parts, strict=True)
+        ],
+        40,
+    )
+    every = np.concatenate(parts).astype(np.float64)
+    assert experiment.utterances == ("a", "b")
+    assert (experiment.order, experiment.num_phones, experiment.num_samples) == (5, 40, 358)
+    assert experiment.mean == pytest.approx(every.mean(), rel=1e-14)
+    assert experiment.std == pytest.approx(every.std(), rel=1e-14)
+
+
+def test_nothing_can_be_learnt_from_constant_samples():
+    flat = Series("TRAIN/DR1/FCJF0/SA1", np.full(50, 7, np.int16), np.zeros(40, np.uint8))
+    with pytest.raises(RnnpipeError, match="TRAIN/DR1/FCJF0/SA1: all samples are equal"):
+        describe([flat, flat], 62)
+
+
+def test_an_experiment_comes_back_as_it_was_saved(tmp_path):
+    experiment = Experiment(("a", "b"), 5, 62, 1 / 3, 1000 / 7, 358)
+    experiment.save(tmp_path / "experiment.json")
+    assert Experiment.load(tmp_path / "experiment.json") == experiment
+    assert json.loads((tmp_path / "experiment.json").read_text())["utterances"] == ["a", "b"]
+
+
+def test_a_standard_split_goes_by_its_name():
+    corpus = ["TEST/DR1/FAKS0/SA1", "TEST/DR1/MDAB0/SA1", "TEST/DR1/MDAB0/SX139", "TRAIN/DR1/A/SX1"]
+    assert select(corpus, ["core_test"]) == corpus[1:3]
+    assert select(corpus, ["Core_Test_without_SA"]) == corpus[2:3]
+    assert select(corpus, ["dev"]) == corpus[:1]
+
+
+def test_a_part_of_a_standard_split_does_not_pass_for_the_whole(caplog):
+    corpus = ["TEST/DR1/MDAB0/SA1", "TEST/DR1/MWBT0/SX5"]
+    assert select(corpus, ["core_test"]) == corpus
+    assert "core_test has 24 speakers, of which this corpus lacks 22: FDHC0, " in caplog.text
+    caplog.clear()
+    select(corpus, ["test", "TEST/DR1"])
+    assert not caplog.text
+
+
+def test_a_misspelt_split_is_answered_with_the_split():
+    with pytest.raises(RnnpipeError, match="no utterance 'coretest'; the nearest are core_test, "):
+        select(AVAILABLE, ["coretest"])
+
+
+def test_an_utterance_that_was_rejected_is_said_to_be():
+    with pytest.raises(RnnpipeError, match="TRAIN/DR1/FABC0/SX1 could not be read"):
+        select(AVAILABLE, ["TRAIN/DR1/FABC0/SX1"], {"TRAIN/DR1/FABC0/SX1"})

@@ -1,0 +1,42 @@
+# What the numbers say: all settings in a few tables.
+
+
+rule tables:
+    input:
+        runs=per_setting(f"{RUN}/run.json"),
+        reconstructions=per_setting(f"{RUN}/reconstructions.csv"),
+        dynamics=per_setting(f"{RUN}/dynamics.parquet"),
+        baselines="results/corpus/baselines.csv",
+        audio=per_setting(f"{RUN}/reconstructions"),
+        utterances=UTTERANCES,
+        experiment=EXPERIMENT,
+        held_out=HELD_OUT,
+    output:
+        **{
+            name: report(
+                f"{TABLES}/{name}.csv",
+                caption=f"../report/{name}_table.rst",
+                category="Tables",
+                labels={"table": name, "format": "CSV"},
+            )
+            for name in ("mse", "settings", "phones", "by_phone", "by_phone_class")
+        },
+        text=f"{TABLES}/mse.txt",
+        for_papers=[
+            f"{TABLES}/{name}.{suffix}"
+            for name in ("mse", "by_phone", "by_phone_class")
+            for suffix in ("md", "tex")
+        ],
+    log:
+        "results/logs/tables.log",
+    benchmark:
+        "results/benchmarks/tables.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        # The order of the rows: Snakemake takes inputs in another order for the same inputs.
+        settings=SETTINGS,
+    script:
+        "../scripts/tables.py"

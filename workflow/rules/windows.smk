@@ -1,0 +1,94 @@
+# From a corpus to windows in Parquet, and to what the experiment trains on and holds out.
+
+
+rule extract:
+    input:
+        # Its regions' and speakers' folders: what is added or taken away changes the list or a time.
+        lambda wildcards: SHARDS[wildcards.shard],
+    output:
+        utterances="results/corpus/shards/{shard}.parquet",
+        rejected="results/corpus/shards/{shard}.csv",
+        windows="results/windows/{shard}.parquet",
+    log:
+        "results/logs/extract/{shard}.log",
+    benchmark:
+        "results/benchmarks/extract/{shard}.tsv"
+    threads: 1
+    resources:
+        mem_mb=400,
+        runtime=30,
+    params:
+        root=CORPUS,
+        leads_to=LEADS_TO,
+        corpus={key: config["corpus"][key] for key in ("layout", "nltk_split", "on_bad_utterance")},
+        order=config["windows"]["order"],
+        length=config["windows"]["length"],
+        inventory=config["windows"]["inventory"],
+    script:
+        "../scripts/extract.py"
+
+
+rule utterances:
+    input:
+        tables=[f"results/corpus/shards/{shard}.parquet" for shard in SHARDS],
+        rejected=[f"results/corpus/shards/{shard}.csv" for shard in SHARDS],
+    output:
+        utterances=UTTERANCES,
+        rejected=REJECTED,
+    log:
+        "results/logs/utterances.log",
+    benchmark:
+        "results/benchmarks/utterances.tsv"
+    threads: 1
+    resources:
+        mem_mb=400,
+        runtime=10,
+    params:
+        root=CORPUS,
+        windows="results/windows",
+    script:
+        "../scripts/utterances.py"
+
+
+rule experiment:
+    input:
+        utterances=UTTERANCES,
+        rejected=REJECTED,
+        windows=WINDOWS,
+    output:
+        EXPERIMENT,
+    log:
+        "results/logs/experiment.log",
+    benchmark:
+        "results/benchmarks/experiment.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        utterances=config["experiment"]["utterances"],
+    script:
+        "../scripts/experiment.py"
+
+
+rule held_out:
+    input:
+        utterances=UTTERANCES,
+        rejected=REJECTED,
+        experiment=EXPERIMENT,
+    output:
+        HELD_OUT,
+    log:
+        "results/logs/held_out.log",
+    benchmark:
+        "results/benchmarks/held_out.tsv"
+    # No training waits for it; but what is wrong with it should be said before they start.
+    priority: 1
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        utterances=config["experiment"]["held_out"],
+    script:
+        "../scripts/held_out.py"
