@@ -1,6 +1,7 @@
 # make all    set up .venv, then run the default experiment: results/report.html
 # make test   set up .venv, then run the whole test suite
-# make lint   set up .venv, then check the style of the Python and Snakemake files
+# make lint   set up .venv, then check style, types, and that nothing is unused
+# make check  set up .venv, then lint and the tests that are not slow: a minute or two
 # make bench  set up .venv and lhotse in it, then measure: benchmarks/RESULTS.md
 # make lock   resolve the lock files again (needs uv)
 #
@@ -13,18 +14,23 @@ CORES ?= 4
 venv := .venv/bin/python
 locked := $(venv) -m pip install --no-deps --require-hashes
 
-.PHONY: all test lint bench lock
+.PHONY: all test lint check bench lock
 
 all: .venv/.installed
 	$(venv) -m snakemake --cores $(CORES) all
 
 test: .venv/.installed
-	$(venv) -m pytest
+	$(venv) -m pytest --cov --cov-report term:skip-covered
 
 lint: .venv/.installed
 	$(venv) -m ruff check .
 	$(venv) -m ruff format --check .
 	$(venv) -m snakefmt --check Snakefile workflow
+	$(venv) -m mypy
+	$(venv) -m vulture
+
+check: lint
+	$(venv) -m pytest -q -n auto -m "not slow"
 
 bench: .venv/.installed
 	$(venv) -m pip install --quiet lhotse

@@ -7,6 +7,11 @@
 # environment of Python packages, locked with hashes in requirements*.lock.
 
 
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
 configfile: "config.yaml"
 
 
@@ -43,12 +48,12 @@ rule windows:
 
 rule models:
     input:
-        per_setting(f"{RUN}/model.safetensors"),
+        per_setting(MODEL),
 
 
 rule reconstructions:
     input:
-        per_setting(f"{RUN}/reconstructions.csv"),
+        per_setting(ERRORS),
 
 
 localrules:

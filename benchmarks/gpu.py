@@ -19,14 +19,14 @@ AT_ONCE = (1, 64, 1024)  # utterances
 
 def run_at_once(utterances: int, hidden_size: int):
     """Let one network reconstruct many utterances in one launch."""
-    weights = network(hidden_size).cuda().state_dict()
+    weights = network(hidden_size).cuda().weights
     arguments = (
         torch.randn(utterances, ORDER),
         torch.randint(PHONES, (utterances, UTTERANCE), dtype=torch.int32),
         torch.full((utterances,), UTTERANCE, dtype=torch.int32),
     )
-    arguments = [part.cuda() for part in arguments] + [weights[name] for name in "WVMdbUc"]
-    return lambda: free_runs(*arguments, CELLS.index("tanh"), 1e30)
+    arguments = [part.cuda() for part in arguments]
+    return lambda: free_runs(*arguments, weights, CELLS.index("tanh"), 1e30)
 
 
 def main() -> None:

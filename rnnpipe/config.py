@@ -28,6 +28,14 @@ _Validator = extend(
 )
 
 
+# Keys by their former names.
+RENAMED = {
+    "experiment.only": "experiment.restrict",
+    "reconstruct.sample": "reconstruct.feedback_noise",
+    "report.utterances": "report.max_utterances",
+}
+
+
 def check_config(
     config: Mapping[str, Any], schema: Mapping[str, Any], files: Sequence[str | Path]
 ) -> None:
@@ -59,27 +67,35 @@ def check_config(
 
 def _explain(error: ValidationError) -> Iterator[tuple[list, str]]:
     """Turn a schema's complaint into places and causes."""
-    path, value, key = list(error.absolute_path), error.instance, ".".join(map(str, error.path))
+    path, key = list(error.absolute_path), ".".join(map(str, error.path))
+    value: Any = error.instance
+    schema: Mapping[str, Any] = error.schema  # type: ignore[assignment]  # ours are no booleans
     if error.validator == "additionalProperties":
-        known = list(error.schema["properties"])
+        known = list(schema["properties"])
         for unknown in sorted(set(value) - set(known), key=str):
+            new = RENAMED.get(_dotted([*path, unknown]))
+            if new:
+                yield [*path, unknown], f"{_dotted([*path, unknown])!r} is called {new!r} now."
+                continue
             nearest = difflib.get_close_matches(str(unknown), known, n=1)
             hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known)}."
             yield [*path, unknown], f"unknown key {_dotted([*path, unknown])!r}; {hint}"
     elif error.validator == "required":
-        for missing in sorted(set(error.validator_value) - set(value)):
-            yield path, f"the key {_dotted([*path, missing])!r} is missing."
-    elif error.validator == "propertyNames" or "propertyNames" in error.absolute_schema_path:
+        renamed = {RENAMED.get(_dotted([*path, key])) for key in value}
+        for missing in sorted(set(schema["required"]) - set(value)):
+            if _dotted([*path, missing]) not in renamed:
+                yield path, f"the key {_dotted([*path, missing])!r} is missing."
+    elif error.validator == "propertyNames" or "propertyNames" in list(error.absolute_schema_path):
         name = error.instance
-        yield [*path, name], f"{_dotted([*path, name])!r}: {error.schema['description']}."
+        yield [*path, name], f"{_dotted([*path, name])!r}: {schema['description']}."
     else:
-        expected = error.schema.get("description", error.message)
-        yield path, f"{key} is {value!r}; it must be {expected}{_number_in_text(error)}."
+        expected = schema.get("description", error.message)
+        yield path, f"{key} is {value!r}; it must be {expected}{_number_in_text(value, schema)}."
 
 
-def _number_in_text(error: ValidationError) -> str:
+def _number_in_text(text: Any, schema: Mapping[str, Any]) -> str:
     """Explain what stumps everybody once: to YAML, 1e-3 is text."""
-    text, wanted = error.instance, error.schema.get("type", "")  # a type or a list of them
+    wanted = schema.get("type", "")  # a type or a list of them
     if not isinstance(text, str) or not ("number" in wanted or "integer" in wanted):
         return ""
     try:
@@ -100,7 +116,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[tuple[list, str]]:
     known = list(map(str, config["recipes"]))
     experiment = config["experiment"]
     named = [(["recipes", i], name) for i, name in enumerate(experiment["recipes"])]
-    named += [(["only", name], name) for name in experiment["only"]]
+    named += [(["restrict", name], name) for name in experiment["restrict"]]
     for path, name in named:
         if name not in known:
             nearest = difflib.get_close_matches(name, known, n=1)
@@ -148,7 +164,8 @@ def _line_of(node: yaml.Node | None, path: Sequence[Any]) -> int | None:
 
 def _pairs(node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
     """Keys of a mapping; those that a YAML merge brings in stand where the merged mapping is."""
-    own, merged = {}, {}
+    own: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+    merged: dict[str, tuple[yaml.Node, yaml.Node]] = {}
     for key, value in node.value:
         if key.value == "<<":
             sources = value.value if isinstance(value, yaml.SequenceNode) else [value]

@@ -21,6 +21,8 @@ from torch.nn import functional
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
 from rnnpipe.kernels.recurrence import CELLS, NUM_GATES, free_runs, read_out, recur, state_size
+from rnnpipe.kernels.weights import Weights
+from rnnpipe.vocabulary import LIMIT
 
 FORMAT = "rnnpipe-network-1"
 
@@ -71,6 +73,11 @@ class Network(nn.Module):
         self.U = nn.Parameter(torch.zeros(hidden_size))
         self.c = nn.Parameter(torch.zeros(1))
 
+    @property
+    def weights(self) -> Weights:
+        """All weights, as the kernels take them."""
+        return Weights(self.W, self.V, self.M, self.d, self.b, self.U, self.c)
+
     def initialise(self, init: str, scale: float) -> None:
         """Draw all weights anew; biases become 0. See `Recipe.init` for the kinds.
 
@@ -119,15 +126,14 @@ class Network(nn.Module):
         state : Tensor
             After the last prediction, without gradient.
         """
-        weights = (self.W, self.V, self.M, self.d, self.b)
-        h, state = recur(signal, phones, *weights, state, self.cell)
+        h, state = recur(signal, phones, self.weights, state, self.cell)
         if dropout:
             h = functional.dropout(h, dropout)
         return read_out(h, self.U, self.c).t(), state
 
     @torch.no_grad()
     def free_runs(
-        self, contexts: Tensor, phones: Tensor, state: Tensor, limit: float = 20.0
+        self, contexts: Tensor, phones: Tensor, state: Tensor, hold_at: float = LIMIT
     ) -> Tensor:
         """Predict samples from the predictions before them, of many pasts side by side, on the CPU.
 
@@ -139,18 +145,16 @@ class Network(nn.Module):
             Phone of each sample to predict.
         state : Tensor, shape (B, H) or (B, 2H)
             State before the first prediction.
-        limit : float
-            A prediction beyond this many standard deviations, or that is no number, stays at the
-            limit and its run goes on from there; `rnnpipe.reconstruction.reconstruct.free_run`
-            ends instead.
+        hold_at : float
+            A prediction beyond this many standard deviations, or that is no number, is replaced
+            by this many, and its run continues from there.
 
         Returns
         -------
         Tensor, shape (B, T)
             The predictions. By rounding, those of a run hang on how many run beside it.
         """
-        weights = (self.W, self.V, self.M, self.d, self.b, self.U, self.c)
-        return free_runs(contexts, phones, *weights, state, self.cell, limit)
+        return free_runs(contexts, phones, self.weights, state, self.cell, hold_at)
 
     def save(self, path: str | Path) -> None:
         """Write the weights and all that rebuilds the network as safetensors."""

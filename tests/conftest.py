@@ -1,12 +1,23 @@
 """What every test module shares."""
 
 import os
+from pathlib import Path
 
 # Triton's kernels run in its interpreter, on the CPU; read when triton is first imported.
 os.environ["TRITON_INTERPRET"] = "1"
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
+
+# Every test in these folders is slow; others say so themselves.
+SLOW = {"workflow", "browser"}
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.relative_to(HERE).parts[0] in SLOW:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -112,16 +112,16 @@ experiment:
   recipes: [note, clipped]
   hidden_sizes: [25, 50]
   seeds: [0]
-  only: {}
+  restrict: {}
 train:
   device: auto
 dynamics: {samples: 6000}
-reconstruct: {sample: none,
+reconstruct: {feedback_noise: none,
   limit: 20}
 report:
   title: "A title"
   zoom_ms: 40
-  utterances: 5
+  max_utterances: 5
 recipes:
   note:
     cell: sigmoid
@@ -157,15 +157,16 @@ held_out: [] -> held_out: TRAIN/DR8
 none.
 held_out: [] -> held_out: [3]
     8: experiment.held_out.0 is 3; it must be an utterance or a glob.
-sample: none -> sample: trainig
-    16: reconstruct.sample is 'trainig'; it must be none, training or a number from 0 to 1000000.
-sample: none -> sample: -0.1
-    16: reconstruct.sample is -0.1; it must be none, training or a number from 0 to 1000000.
-sample: none -> sample: null
-    16: reconstruct.sample is None; it must be none, training or a number from 0 to 1000000.
-sample: none -> sample: 1e-2
-    16: reconstruct.sample is '1e-2'; it must be none, training or a number from 0 to 1000000 \
-(YAML takes 1e-2 for text; write 0.01).
+feedback_noise: none -> feedback_noise: trainig
+    16: reconstruct.feedback_noise is 'trainig'; it must be none, training or a number from 0 to \
+1000000.
+feedback_noise: none -> feedback_noise: -0.1
+    16: reconstruct.feedback_noise is -0.1; it must be none, training or a number from 0 to 1000000.
+feedback_noise: none -> feedback_noise: null
+    16: reconstruct.feedback_noise is None; it must be none, training or a number from 0 to 1000000.
+feedback_noise: none -> feedback_noise: 1e-2
+    16: reconstruct.feedback_noise is '1e-2'; it must be none, training or a number from 0 to \
+1000000 (YAML takes 1e-2 for text; write 0.01).
 length: 3200 -> length: 0
     5: windows.length is 0; it must be a whole number from 1 to 1000000.
 order: 200 -> order: 0.5
@@ -208,12 +209,13 @@ rate: 0.01 -> rate: 1.0e+38
 [25, 50] -> [25, 25]
     10: experiment.hidden_sizes is [25, 25]; it must be a list of different sizes, such as [25, \
 100].
-only: {} -> only: {cliped: {seeds: [0]}}
+restrict: {} -> restrict: {cliped: {seeds: [0]}}
     12: there is no recipe 'cliped'; did you mean 'clipped'?
-only: {} -> only: {note: {sizes: [1]}}
-    12: unknown key 'experiment.only.note.sizes'; did you mean 'seeds'?
-only: {} -> only: {note: {seeds: 1}}
-    12: experiment.only.note.seeds is 1; it must be a list of different seeds, such as [0, 1, 2].
+restrict: {} -> restrict: {note: {sizes: [1]}}
+    12: unknown key 'experiment.restrict.note.sizes'; did you mean 'seeds'?
+restrict: {} -> restrict: {note: {seeds: 1}}
+    12: experiment.restrict.note.seeds is 1; it must be a list of different seeds, such as [0, 1, \
+2].
 samples: 6000 -> samples: 0
     15: dynamics.samples is 0; it must be a whole number from 1 to 1000000.
 seeds: [0] -> seeds: 0
@@ -236,6 +238,12 @@ cell: gru -> momentum: 0.9
 note: -> 2014:
     23: the recipe's name 2014 is no text; put it in quotes.
     9: there is no recipe 'note'; known: 2014, clipped, gated.
+restrict: {} -> only: {}
+    12: 'experiment.only' is called 'experiment.restrict' now.
+feedback_noise: none -> sample: none
+    16: 'reconstruct.sample' is called 'reconstruct.feedback_noise' now.
+max_utterances: 5 -> utterances: 5
+    21: 'report.utterances' is called 'report.max_utterances' now.
 note: -> my note:
     23: 'recipes.my note': a recipe's name consists of letters, digits, "_" and "-".
 """

@@ -15,6 +15,7 @@ Exit status 1 and a line on standard error if anything fails.
 import ctypes
 import json
 import sys
+from typing import Any
 
 OUTPUT_SYNCHRONOUS = 2
 PHONEME_EVENTS, DO_NOT_EXIT = 1 << 0, 1 << 15
@@ -45,7 +46,9 @@ _Callback = ctypes.CFUNCTYPE(
 )
 
 
-def speak(library, data, voice, rate, pitch, range, text):
+def speak(
+    library: str, data: str, voice: str, rate: int, pitch: int, range: int, text: str
+) -> tuple[int, list[tuple[str, int, int]], bytes]:
     """Speak `text`.
 
     Parameters
@@ -88,7 +91,7 @@ def speak(library, data, voice, rate, pitch, range, text):
 
     events, chunks = [], []
 
-    def receive(samples, count, event):
+    def receive(samples: Any, count: int, event: Any) -> int:
         if count > 0:
             chunks.append(ctypes.string_at(samples, 2 * count))
         index = 0
@@ -115,7 +118,7 @@ def speak(library, data, voice, rate, pitch, range, text):
     return sampling_rate, events, b"".join(chunks)
 
 
-def main():
+def main() -> None:
     """Answer the request on standard input."""
     try:
         sampling_rate, events, samples = speak(**json.load(sys.stdin))

@@ -131,9 +131,9 @@ def scan(
         problems.extend(Problem(one_line(utterance), one_line(text)) for text in texts)
         audio = by_kind["audio"] or by_kind["copy"]
         if audio and not texts:
-            phones, words, text = (
-                by_kind[kind][0] if by_kind[kind] else None for kind in _LABEL_SUFFIXES
-            )
+            # Without labels of its phones an utterance would have a problem.
+            (phones, *_), *others = (by_kind[kind] for kind in _LABEL_SUFFIXES)
+            words, text = (paths[0] if paths else None for paths in others)
             found.append(UtteranceFiles(utterance, audio[0], phones, words, text))
     return Scan(tuple(found), tuple(problems))
 
@@ -169,7 +169,7 @@ def find_shards(
                 # A folder that is no region is a shard too, so that audio in it is not overlooked.
                 flat = _FLAT_SPEAKER.fullmatch(below.name)
                 if flat or not tree.flat:
-                    region = flat[1] if tree.flat else below.name
+                    region = flat[1] if tree.flat and flat else below.name
                     lies_in = shards.setdefault(f"{split}-{region.upper()}", [])
                     lies_in.append(below)
                     if not tree.flat:

@@ -119,7 +119,7 @@ def speaker_problems(table: Path, places: Iterable[str], *, check_split: bool) -
     names = {place.rpartition("/")[2] for place in places}
     # Who is missing by the full name may be there with the other sex.
     by_initials = {name[1:]: row for name, row in speakers.items() if name not in names}
-    problems = []
+    problems: list[str] = []
     for place in places:
         split, dialect, name = place.split("/")
         row = speakers.get(name) or by_initials.get(name[1:])

@@ -367,7 +367,7 @@ def _find_rise(speech: _Speech, start: int, end: int) -> int | None:
         for cut in range(round(SHORTEST_CLOSURE / FRAME), count - 1)
         if level[cut:].mean() - level[:cut].mean() >= RISE
     }
-    return start + frame * min(spread, key=spread.get) if spread else None
+    return start + frame * min(spread, key=spread.__getitem__) if spread else None
 
 
 def _merge(pieces: Sequence[_Piece]) -> list[_Piece]:

@@ -86,5 +86,6 @@ def _carried_back(
     network: Network, one: Stretch, ends: np.ndarray, vectors: np.ndarray, steps: int
 ) -> np.ndarray:
     with torch.no_grad():
-        weights = (network.W, network.V, network.M, network.d, network.b)
-        return carried_back(one.signal, one.phones, *weights, network.cell, ends, vectors, steps)
+        return carried_back(
+            one.signal, one.phones, network.weights, network.cell, ends, vectors, steps
+        )

@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
@@ -54,7 +55,7 @@ def plot_training_curves(
             blocks, columns, hspace=0.28, wspace=0.2,
             left=0.075, right=0.985, bottom=0.5 / height, top=1 - (0.32 + legend) / height,
         )  # fmt: skip
-        panels = {}
+        panels: dict[str, list[Axes]] = {}
         for place, recipe in enumerate(recipes):
             cell = outer[place // columns, place % columns]
             grid = cell.subgridspec(3, 1, height_ratios=[3, 2, 0.8], hspace=0.14)

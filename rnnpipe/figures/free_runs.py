@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,7 +99,7 @@ def plot_free_runs(
         draw_legend(figure, handles)
 
 
-def _draw(axes: Axes, error: np.ndarray, variance: float, order: int, **style) -> None:
+def _draw(axes: Axes, error: np.ndarray, variance: float, order: int, **style: Any) -> None:
     """Mean of the squares in a moving window, over the variance."""
     width = min(WINDOW, error.size)
     sums = np.concatenate([[0.0], np.cumsum(error**2)])

@@ -13,7 +13,6 @@ from matplotlib.transforms import ScaledTranslation
 from rnnpipe.figures.style import (
     FAINT,
     INK,
-    RECONSTRUCTIONS,
     draw_legend,
     drawing,
     legend_inches,
@@ -21,6 +20,7 @@ from rnnpipe.figures.style import (
     recipe_colours,
 )
 from rnnpipe.findings.means import mean_over_utterances
+from rnnpipe.vocabulary import BASELINE, RECONSTRUCTIONS
 
 
 def plot_mse_over_hidden_size(mse: pd.DataFrame, path: str | Path) -> None:
@@ -39,7 +39,7 @@ def plot_mse_over_hidden_size(mse: pd.DataFrame, path: str | Path) -> None:
         The SVG file to write; the PNG goes beside it.
     """
     means = mean_over_utterances(mse)
-    is_baseline = means["recipe"].str.startswith("baseline:")
+    is_baseline = means["recipe"].str.startswith(BASELINE)
     settings, baselines = means[~is_baseline], means[is_baseline]
     colours = recipe_colours(settings["recipe"].tolist())
     sizes = sorted(settings["hidden_size"].unique())
@@ -121,7 +121,7 @@ def _draw_recipe(
 def _label_baselines(axes: Axes, baselines: pd.DataFrame) -> None:
     """Horizontal lines with their names to the right of the axes, moved apart where they crowd."""
     values = {
-        row.recipe.removeprefix("baseline:"): float(row.nmse)
+        row.recipe.removeprefix(BASELINE): float(row.nmse)
         for row in baselines.itertuples()
         if 0 < row.nmse < np.inf
     }
@@ -146,7 +146,7 @@ def _label_baselines(axes: Axes, baselines: pd.DataFrame) -> None:
 
 def _apart(heights: Sequence[float], gap: float) -> list[float]:
     """Move sorted heights up and down as little as keeps them `gap` apart and below 1."""
-    places = []
+    places: list[float] = []
     for height in heights:
         places.append(max(height, places[-1] + gap) if places else height)
     ceiling = 1.0

@@ -40,7 +40,7 @@ def plot_stability(
     path : path
         The SVG file to write; the PNG goes beside it.
     """
-    sizes = sorted({start.hidden_size for start in starts})
+    sizes = sorted({start.setting.hidden_size for start in starts})
     shades = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.85, len(sizes)))
     colours = dict(zip(sizes, shades, strict=True))
 
@@ -82,10 +82,12 @@ def _draw_errors(
     axes.grid(axis="y")
     for start, history in zip(starts, histories, strict=True):
         updates, values = thinned(history, "mse", STRETCHES)
-        axes.plot(updates, values, color=colours[start.hidden_size], lw=1.2, alpha=0.9)
+        axes.plot(updates, values, color=colours[start.setting.hidden_size], lw=1.2, alpha=0.9)
         if start.diverges and len(updates):
             cross = {"ms": 8, "mew": 2.2, "zorder": 5, "clip_on": False}
-            axes.plot(updates[-1], values[-1], "x", color=colours[start.hidden_size], **cross)
+            axes.plot(
+                updates[-1], values[-1], "x", color=colours[start.setting.hidden_size], **cross
+            )
     axes.xaxis.set_major_formatter(FuncFormatter(lambda update, _: f"{update:,.0f}"))
     plain_log_ticks(axes)
 
@@ -104,10 +106,10 @@ def _draw_by_size(
     for start in starts:
         value = getattr(start, measure)
         if np.isfinite(value):
-            face = "white" if start.rises else colours[start.hidden_size]
+            face = "white" if start.rises else colours[start.setting.hidden_size]
             axes.plot(
-                start.hidden_size, value, "x" if start.diverges else "o", ms=7,
-                color=colours[start.hidden_size], mfc=face, mew=1.8, zorder=3,
+                start.setting.hidden_size, value, "x" if start.diverges else "o", ms=7,
+                color=colours[start.setting.hidden_size], mfc=face, mew=1.8, zorder=3,
             )  # fmt: skip
     if measure == "lyapunov":
         axes.set_title("Lyapunov exponent at initialisation")
@@ -154,7 +156,11 @@ def _draw_lags(
     first = [measured.iloc[0] for measured in dynamics]
     axes.set_xlim(1, max(2, *(max(row["lags"], default=2) for row in first)))
     for size, colour in colours.items():
-        own = [row for start, row in zip(starts, first, strict=True) if start.hidden_size == size]
+        own = [
+            row
+            for start, row in zip(starts, first, strict=True)
+            if start.setting.hidden_size == size
+        ]
         for quantity, style in (("gradient_median", "-"), ("gradient_p90", ":")):
             norms = np.array([row[quantity] for row in own], dtype=float)
             with np.errstate(divide="ignore"):

@@ -15,14 +15,12 @@ from PIL import Image
 
 from rnnpipe.files import replacing
 
-# From the palettes of Okabe and Ito and of Tol, which colour-blind readers can tell apart. Recipes
-# and reconstructions share no colour, because they meet on one page.
 LEGEND_COLUMNS = 6
+# From the palettes of Okabe and Ito and of Tol, which colour-blind readers can tell apart. Recipes
+# share no colour with the reconstructions (`rnnpipe.vocabulary.COLOURS`): they meet on one page.
 INK, FAINT, GRID = "#2b2f33", "#6f767d", "#e3e5e8"
-ORIGINAL, TEACHER_FORCED, FREE_RUNNING = "#3d4145", "#0072B2", "#D55E00"
 RECIPES = ("#009E73", "#AA3377", "#E69F00", "#56B4E9", "#6A51A3", "#8C6D31")
 MARKERS = "osD^vPp"  # one more than colours, so that pairs repeat late
-RECONSTRUCTIONS = {"teacher_forced": "Teacher-forced", "free_running": "Free-running"}
 
 STYLE = {
     "font.family": "sans-serif",

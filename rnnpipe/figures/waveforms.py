@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from rnnpipe.corpus.audio import SAMPLING_RATE
-from rnnpipe.figures.style import FAINT, FREE_RUNNING, INK, ORIGINAL, TEACHER_FORCED, drawing
+from rnnpipe.figures.style import FAINT, INK, drawing
+from rnnpipe.vocabulary import COLOURS
 
 SLOTS = 2000  # across a whole utterance
 
@@ -49,9 +50,9 @@ def plot_waveforms(
     limit = 1.08 * np.clip(largest, loudest, 1.5 * loudest)
     start, stop = _loudest_stretch(original, order, round(zoom_ms * SAMPLING_RATE / 1000))
     sounds = {
-        "original": (original, ORIGINAL),
-        "teacher-\nforced": (teacher_forced, TEACHER_FORCED),
-        "free-\nrunning": (free_running, FREE_RUNNING),
+        "original": (original, COLOURS["original"]),
+        "teacher-\nforced": (teacher_forced, COLOURS["teacher_forced"]),
+        "free-\nrunning": (free_running, COLOURS["free_running"]),
     }
 
     with drawing(path, figsize=(10, 7.2)) as figure:
@@ -129,8 +130,8 @@ def _mark_phones(
     low, high = axes.get_xlim()
     width = axes.get_position().width * axes.figure.get_figwidth()
     row_ends = [-np.inf] * 3  # in inches, where the last label of each row ends
-    for start, end, label in phones:
-        start, end = start / rate, end / rate
+    for first, last, label in phones:
+        start, end = first / rate, last / rate
         if end <= low or start >= high:
             continue
         for boundary in (start, end):

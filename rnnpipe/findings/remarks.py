@@ -1,33 +1,32 @@
 """What a reader has to know before believing the tables: what is memorised, what was sampled."""
 
-import numpy as np
 import pandas as pd
 
-from rnnpipe.findings.tables import LEVEL, RECONSTRUCTIONS
+from rnnpipe.findings.means import baseline_nmse, best, mean_over_utterances, nmse_of
+from rnnpipe.findings.standings import LEVEL
+from rnnpipe.vocabulary import MODES, RECONSTRUCTIONS
 
-MODES = {"teacher_forced": "Given the true past", "free_running": "On its own"}
 
-
-def remarks(mse: pd.DataFrame, sample: str | float) -> list[str]:
+def remarks(mse: pd.DataFrame, feedback_noise: str | float) -> list[str]:
     """Gather the remarks that an experiment calls for, each a sentence or two.
 
     Parameters
     ----------
     mse : DataFrame
         The columns of tables/mse.csv.
-    sample : {"none", "training"} or float
-        reconstruct.sample of the configuration.
+    feedback_noise : {"none", "training"} or float
+        reconstruct.feedback_noise of the configuration.
     """
     said = [_held_out(mse, kind) for kind in RECONSTRUCTIONS if "held_out" in set(mse["set"])]
-    if sample == "training":
+    if feedback_noise == "training":
         said.append(
             "Free runs are sampled: what is fed back has noise on it, of the size of the network's "
             "own training error."
         )
-    elif sample != "none" and sample:
+    elif feedback_noise != "none" and feedback_noise:
         said.append(
             "Free runs are sampled: what is fed back has noise on it, with a standard deviation of "
-            f"{sample:g} times that of the speech."
+            f"{feedback_noise:g} times that of the speech."
         )
     return said
 
@@ -39,22 +38,16 @@ def _held_out(mse: pd.DataFrame, kind: str) -> str:
     through. Its mean over the held-out ones is compared with the baselines': one step ahead with
     that of a linear predictor, fitted to the training utterances as well; on its own, with silence.
     """
-    trained, unheard = (_means(mse, kind, which) for which in ("train", "held_out"))
-    networks = trained[~trained.index.get_level_values("recipe").str.startswith("baseline:")]
-    networks = networks[~networks["failed"] & np.isfinite(networks["nmse"])]
-    if networks.empty:
+    trained, unheard = (mean_over_utterances(mse, which) for which in ("train", "held_out"))
+    leader = best(trained, kind)
+    if leader is None:
         return f"{MODES[kind]}, no network went through."
-    best = networks["nmse"].idxmin()
-    recipe, hidden, seed = best
-    known, new = trained.loc[best, "nmse"], unheard.loc[best, "nmse"]
+    known, new = (nmse_of(means, leader, kind) for means in (trained, unheard))
     mark = "linear" if kind == "teacher_forced" else "silence"
-    marks = {
-        name: means.xs(f"baseline:{mark}")["nmse"].iloc[0]
-        for name, means in (("train", trained), ("held_out", unheard))
-    }
-    if new < (1 - LEVEL) * marks["held_out"]:
+    mark_known, mark_new = (baseline_nmse(means, kind)[mark] for means in (trained, unheard))
+    if new < (1 - LEVEL) * mark_new:
         verdict = "what it learnt holds for speech that it never heard"
-    elif known < (1 - LEVEL) * marks["train"]:
+    elif known < (1 - LEVEL) * mark_known:
         verdict = "what it has beyond that is memorised"
     else:
         verdict = "it has learnt nothing beyond that, of either"
@@ -63,16 +56,8 @@ def _held_out(mse: pd.DataFrame, kind: str) -> str:
         "silence": "silence has",
     }[mark]
     return (
-        f"{MODES[kind]}, {recipe} with {hidden:.0f} hidden units, seed {seed:.0f}, the best, has "
-        f"an NMSE of {known:.3g} on what it was trained on and of {new:.3g} on what was held out, "
-        f"where {against} {marks['train']:.3g} and {marks['held_out']:.3g}: {verdict}."
+        f"{MODES[kind]}, {leader.recipe} with {leader.hidden_size} hidden units, seed "
+        f"{leader.seed}, the best, has an NMSE of {known:.3g} on what it was trained on and of "
+        f"{new:.3g} on what was held out, where {against} {mark_known:.3g} and {mark_new:.3g}: "
+        f"{verdict}."
     )
-
-
-def _means(mse: pd.DataFrame, kind: str, which: str) -> pd.DataFrame:
-    """NMSE and whether it failed of every network and baseline, over one set of utterances."""
-    rows = mse[(mse["reconstruction"] == kind) & (mse["set"] == which)]
-    failed = (rows["status"] == "diverged") | rows["stopped_at"].notna()
-    settings = rows.assign(failed=failed).groupby(["recipe", "hidden_size", "seed"], dropna=False)
-    nmse = settings["nmse"].agg(lambda values: values.mean(skipna=False))
-    return pd.DataFrame({"nmse": nmse, "failed": settings["failed"].any()})

@@ -12,12 +12,14 @@ from typing import Any
 
 import pandas as pd
 
+from rnnpipe.findings.words import listed
+from rnnpipe.vocabulary import NOTE_MSE, Setting
+
 STABLE = "stable"
 STEP = "step too large for the curvature"
 TIME = "gradient explodes through time"
 BOTH = "both"
 UNDECIDED = "undecided"
-NOTE_MSE = 0.426  # what the 2014 note reports for its 100 units
 
 
 # --- one setting ----------------------------------------------------------------------------------
@@ -79,7 +81,7 @@ def judge(dynamics: pd.DataFrame, lowest_at: int | None) -> tuple[str, str]:
 def sharpest_block(row: Mapping[str, Any]) -> tuple[str, float]:
     """Name the block of weights with the largest share of the leading eigenvector, in per cent."""
     shares = {name: share for name, share in row.items() if name.startswith("share_")}
-    name = max(shares, key=shares.get)
+    name = max(shares, key=shares.__getitem__)
     return name.removeprefix("share_"), 100 * float(shares[name])
 
 
@@ -89,8 +91,8 @@ class Start:
 
     Parameters
     ----------
-    recipe, hidden_size, seed
-        The setting.
+    setting : Setting
+        Recipe, hidden size and seed.
     sharpness, limit, lyapunov : float
         At initialisation; the limit is nan where none is known.
     block, share : str, float
@@ -100,9 +102,7 @@ class Start:
         below what the error was at its lowest before.
     """
 
-    recipe: str
-    hidden_size: int
-    seed: int
+    setting: Setting
     sharpness: float
     limit: float
     lyapunov: float
@@ -139,11 +139,14 @@ def at_start(run: Mapping[str, Any], dynamics: pd.DataFrame) -> Start:
     if rises and not diverges:
         lowest = dynamics.loc[dynamics["update"] == run["lowest_at"], "mse"].iloc[0]
         trains = run["final_training_mse"] < lowest
-    measured = (float(first[name]) for name in ("sharpness", "limit", "lyapunov"))
+    block, share = sharpest_block(first)
     return Start(
-        *(run[key] for key in ("recipe", "hidden_size", "seed")),
-        *measured,
-        *sharpest_block(first),
+        Setting(run["recipe"], run["hidden_size"], run["seed"]),
+        sharpness=float(first["sharpness"]),
+        limit=float(first["limit"]),
+        lyapunov=float(first["lyapunov"]),
+        block=block,
+        share=share,
         rises=rises,
         diverges=diverges,
         trains=bool(trains),
@@ -157,7 +160,8 @@ def subject(starts: Sequence[Start]) -> str:
     """Name the recipe that the question is about: the one whose error rises at most settings."""
     rises: dict[str, int] = {}
     for start in starts:
-        rises[start.recipe] = rises.get(start.recipe, 0) + start.rises
+        recipe = start.setting.recipe
+        rises[recipe] = rises.get(recipe, 0) + start.rises
     return max(rises, key=rises.__getitem__)  # the first of equals
 
 
@@ -175,7 +179,7 @@ def answer(starts: Sequence[Start]) -> str:
         Of all settings.
     """
     recipe = subject(starts)
-    own = [start for start in starts if start.recipe == recipe]
+    own = [start for start in starts if start.setting.recipe == recipe]
     rising = [start for start in own if start.rises]
     said = [_what_happened(recipe, own, rising)]
     if any(math.isnan(start.limit) for start in own):
@@ -192,7 +196,7 @@ def answer(starts: Sequence[Start]) -> str:
 def _what_happened(recipe: str, own: Sequence[Start], rising: Sequence[Start]) -> str:
     if not rising:
         return f"With {recipe} the error never rises, at any of {_count(own)}."
-    text = f"With {recipe} the error rises at {_listed(rising, own)} and at no other size or seed"
+    text = f"With {recipe} the error rises at {_sizes(rising, own)} and at no other size or seed"
     if len(rising) == len(own):
         text = f"With {recipe} the error rises at each of {_count(own)}"
     ends = {
@@ -204,7 +208,7 @@ def _what_happened(recipe: str, own: Sequence[Start], rising: Sequence[Start]) -
     if len(ends) == 1:
         return f"{text}; {next(iter(ends))} after that."
     return f"{text}; after that, " + ", ".join(
-        f"{end} at {_listed(which, own)}" for end, which in ends.items()
+        f"{end} at {_sizes(which, own)}" for end, which in ends.items()
     ) + "."  # fmt: skip
 
 
@@ -226,7 +230,7 @@ def _which_explains(own: Sequence[Start]) -> list[str]:
         f"{right['step']}.",
     }
     missed = wrong[winner]
-    fails = [f"The prediction fails at {_listed(missed, own)}."] if missed else []
+    fails = [f"The prediction fails at {_sizes(missed, own)}."] if missed else []
     return [told[winner], *fails]
 
 
@@ -237,15 +241,15 @@ def _gradients(own: Sequence[Start]) -> str:
         return f"{text}: at every size a gradient fades on its way back through time."
     if len(exploding) == len(own):
         return f"{text}: at every size a gradient grows on its way back through time."
-    return f"{text}; a gradient grows on its way back through time at {_listed(exploding, own)}."
+    return f"{text}; a gradient grows on its way back through time at {_sizes(exploding, own)}."
 
 
 def _curvature(own: Sequence[Start]) -> str:
     own = [start for start in own if math.isfinite(start.sharpness)]
     if not own:
         return "No gradient is finite, and so no curvature."
-    sizes = sorted({start.hidden_size for start in own})
-    by_size = [_mean(s.sharpness for s in own if s.hidden_size == size) for size in sizes]
+    sizes = sorted({start.setting.hidden_size for start in own})
+    by_size = [_mean(s.sharpness for s in own if s.setting.hidden_size == size) for size in sizes]
     text = f"Sharpness is {by_size[0]:.3g} at {sizes[0]} hidden units"
     if len(sizes) > 1:
         text = f"Sharpness goes from {by_size[0]:.3g} at {sizes[0]} hidden units to "
@@ -273,11 +277,41 @@ BLOCK_NAMES = {
 # --- cures ----------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Cure:
+    """What a recipe makes of a size at which the error rises with the one in question.
+
+    Parameters
+    ----------
+    recipe : str
+    hidden_size : int
+    seeds, trained, rising : int
+        How many seeds there are, how many of them train, and of how many the error rises.
+    sharpness, limit : float
+        Means at initialisation; the limit is nan where none is known.
+    final_mse : float
+        Mean over the seeds; nan where one diverges.
+    reached : float
+        Median update at which the error is first at the note's 0.426 or below; nan where half of
+        the seeds never get there.
+    """
+
+    recipe: str
+    hidden_size: int
+    seeds: int
+    trained: int
+    rising: int
+    sharpness: float
+    limit: float
+    final_mse: float
+    reached: float
+
+
 def cures(
     starts: Sequence[Start],
     runs: Sequence[Mapping[str, Any]],
     histories: Sequence[pd.DataFrame],
-) -> list[dict[str, Any]]:
+) -> list[Cure]:
     """Compare the recipes at the sizes at which the error rises with the one in question.
 
     Parameters
@@ -287,39 +321,37 @@ def cures(
 
     Returns
     -------
-    list of dict
-        A row a size and recipe: hidden_size, recipe; seeds, trained and rising (how many of them
-        train, and of how many the error rises); sharpness and limit (means at initialisation, the
-        limit nan where none is known); final_mse (mean over the seeds, nan where one diverges);
-        reached (median update at which the error is first at the note's 0.426 or below, nan where
-        half of the seeds never get there).
+    list of Cure
+        By size, and of each size by recipe.
     """
     recipe = subject(starts)
-    sizes = sorted({s.hidden_size for s in starts if s.recipe == recipe and s.rises})
-    recipes = dict.fromkeys(start.recipe for start in starts)
+    sizes = sorted(
+        {s.setting.hidden_size for s in starts if s.setting.recipe == recipe and s.rises}
+    )
+    recipes = dict.fromkeys(start.setting.recipe for start in starts)
     rows = []
     for size in sizes:
         for name in recipes:
             group = [
                 (start, run["final_training_mse"], reached(history, NOTE_MSE))
                 for start, run, history in zip(starts, runs, histories, strict=True)
-                if (start.hidden_size, start.recipe) == (size, name)
+                if start.setting[:2] == (name, size)
             ]
             if group:
                 members, final, at = zip(*group, strict=True)
                 median = sorted(at)[len(at) // 2]  # infinity where it is never reached
                 rows.append(
-                    {
-                        "hidden_size": size,
-                        "recipe": name,
-                        "seeds": len(members),
-                        "trained": sum(start.trains for start in members),
-                        "rising": sum(start.rises for start in members),
-                        "sharpness": _mean(start.sharpness for start in members),
-                        "limit": _mean(start.limit for start in members),
-                        "final_mse": _mean(final),
-                        "reached": median if math.isfinite(median) else math.nan,
-                    }
+                    Cure(
+                        recipe=name,
+                        hidden_size=size,
+                        seeds=len(members),
+                        trained=sum(start.trains for start in members),
+                        rising=sum(start.rises for start in members),
+                        sharpness=_mean(start.sharpness for start in members),
+                        limit=_mean(start.limit for start in members),
+                        final_mse=_mean(final),
+                        reached=median if math.isfinite(median) else math.nan,
+                    )
                 )
     return rows
 
@@ -354,13 +386,12 @@ def _count(starts: Sequence[Start]) -> str:
     return f"{len(starts)} setting{'s' if len(starts) != 1 else ''}"
 
 
-def _listed(some: Sequence[Start], all_of_them: Sequence[Start]) -> str:
+def _sizes(some: Sequence[Start], all_of_them: Sequence[Start]) -> str:
     """List sizes, with their seeds where not all seeds of the size are meant."""
     parts = []
-    for size in sorted({start.hidden_size for start in some}):
-        seeds = sorted(start.seed for start in some if start.hidden_size == size)
-        all_seeds = sum(start.hidden_size == size for start in all_of_them)
+    for size in sorted({start.setting.hidden_size for start in some}):
+        seeds = sorted(start.setting.seed for start in some if start.setting.hidden_size == size)
+        all_seeds = sum(start.setting.hidden_size == size for start in all_of_them)
         which = f" (seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))})"
         parts.append(f"{size}{which if len(seeds) < all_seeds else ''}")
-    sizes = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-    return f"{sizes} hidden units"
+    return f"{listed(parts)} hidden units"

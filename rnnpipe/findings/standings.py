@@ -2,126 +2,298 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from rnnpipe.figures.style import RECONSTRUCTIONS
-from rnnpipe.findings.means import mean_over_utterances
-from rnnpipe.findings.tables import CLOSE, LEVEL, compared
-from rnnpipe.findings.words import significant, tenths, whole
+from rnnpipe.findings import means
+from rnnpipe.findings.words import listed, significant, tenths, whole
+from rnnpipe.vocabulary import (
+    BASELINE,
+    NOTE,
+    NOTE_RECIPE,
+    NOTE_UTTERANCE,
+    RECONSTRUCTIONS,
+    Setting,
+)
 
-NOTE_UTTERANCE = "TRAIN/DR8/FCLT0/SI2068"
-# What the 2014 note published of it: 100 units, order 200; NMSE measured on its audio files.
-NOTE = {"training_mse": (0.426,), "teacher_forced": (0.485, 0.517), "free_running": (3.74,)}
-NOTE_RECIPE = "dumoulin2014"
+# Two NMSE that are less than this share apart count as level.
+LEVEL = 0.01
+# A free run this close, in NMSE, is called close to the original (10 dB; see horizon_ms).
+CLOSE = 0.1
 
 
-def standings(mse: pd.DataFrame, settings: pd.DataFrame) -> list[dict]:
-    """Gather one entry a baseline and a setting: its means, and what it beats.
+@dataclass(frozen=True)
+class Measured:
+    """How close one kind of reconstruction comes, as means over the training utterances.
+
+    Parameters
+    ----------
+    mse, nmse, snr_db, horizon_ms : float
+        See `rnnpipe.reconstruction.metrics`; nan where there is no value.
+    cut_off : int
+        Utterances whose free run was cut off.
+    beats : str
+        How many baselines have a higher NMSE: "all", "2 of 3", "none"; empty for a baseline.
+    against : str
+        The same in words; see `compared`.
+    """
+
+    mse: float = math.nan
+    nmse: float = math.nan
+    snr_db: float = math.nan
+    horizon_ms: float = math.nan
+    cut_off: int = 0
+    beats: str = ""
+    against: str = ""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """How a baseline does.
+
+    Parameters
+    ----------
+    name : str
+        silence, persistence or linear.
+    measured : mapping from str to Measured
+        By kind of reconstruction.
+    """
+
+    name: str
+    measured: Mapping[str, Measured]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What became of a setting.
+
+    Parameters
+    ----------
+    setting : Setting
+        Which.
+    measured : mapping from str to Measured
+        By kind of reconstruction.
+    training_mse : float
+        At the end of training; nan after a divergence.
+    diverged : bool
+        Whether training diverged.
+    diverged_at : int or None
+        The update at which it did.
+    outcome, verdict : str
+        See `outcome` and `rnnpipe.findings.stability.judge`.
+    """
+
+    setting: Setting
+    measured: Mapping[str, Measured]
+    training_mse: float
+    diverged: bool
+    diverged_at: int | None
+    outcome: str
+    verdict: str
+
+    @property
+    def name(self) -> str:
+        """The setting's name in prose."""
+        return self.setting.name
+
+    @property
+    def cut_off(self) -> int:
+        """Utterances whose free run was cut off."""
+        return self.measured["free_running"].cut_off
+
+    def went_through(self, kind: str) -> bool:
+        """Whether it neither diverged nor, free running, was cut off."""
+        return not self.diverged and not (kind == "free_running" and self.cut_off)
+
+
+@dataclass(frozen=True)
+class Standings:
+    """All baselines and all settings of an experiment, in the order of the tables."""
+
+    baselines: Sequence[Baseline]
+    settings: Sequence[Standing]
+    means: pd.DataFrame
+
+    def best(self, kind: str, recipe: str | None = None) -> Standing | None:
+        """Pick the best setting, of one recipe or of all; see `rnnpipe.findings.means.best`."""
+        leader = means.best(self.means, kind, recipe)
+        return next((one for one in self.settings if one.setting == leader), None)
+
+
+def standings(mse: pd.DataFrame, settings: pd.DataFrame) -> Standings:
+    """Gather how every baseline and every setting stands.
 
     Parameters
     ----------
     mse, settings : DataFrame
         The columns of tables/mse.csv and tables/settings.csv.
-
-    Returns
-    -------
-    list of dict
-        The baselines, then the settings in the order of `settings`. A dict holds, by
-        reconstruction, the measures of `mean_over_utterances` and the words of `compared`; and the
-        setting itself, its name, training MSE, status, outcome and verdict.
     """
-    means = mean_over_utterances(mse)
+    table = means.mean_over_utterances(mse)
     measured = {
         (row["recipe"], whole(row["hidden_size"]), whole(row["seed"]), row["reconstruction"]): row
-        for row in means.to_dict("records")
+        for row in table.to_dict("records")
     }
-    nothing = dict.fromkeys(["mse", "nmse", "snr_db", "horizon_ms"], math.nan) | {"cut_off": 0}
+    marks = {kind: means.baseline_nmse(table, kind) for kind in RECONSTRUCTIONS}
 
-    def entry(recipe: str, hidden: int | None, seed: int | None, **more) -> dict:
-        found = {
-            kind: measured.get((recipe, hidden, seed, kind), nothing) | {"beats": ""}
-            for kind in RECONSTRUCTIONS
-        }
-        return found | {"setting": (recipe, hidden, seed), "training_mse": math.nan} | more
+    def measured_of(recipe: str, hidden: int | None, seed: int | None, kind: str) -> Measured:
+        found = measured.get((recipe, hidden, seed, kind))
+        if found is None:
+            return Measured()
+        names = ("mse", "nmse", "snr_db", "horizon_ms", "cut_off")
+        return Measured(*(found[name] for name in names))
 
-    names = means.loc[means["recipe"].str.startswith("baseline:"), "recipe"].drop_duplicates()
+    def of_setting(setting: Setting, kind: str) -> Measured:
+        own = measured_of(*setting, kind)
+        return replace(
+            own,
+            beats=beaten(own.nmse, marks[kind]),
+            against=compared(own.nmse, marks[kind]),
+        )
+
     baselines = [
-        entry(name, None, None, name=name.removeprefix("baseline:"), baseline=True)
-        for name in names
+        Baseline(
+            name,
+            {kind: measured_of(f"{BASELINE}{name}", None, None, kind) for kind in RECONSTRUCTIONS},
+        )
+        for name in marks["free_running"]
     ]
     rows = []
     for row in settings.to_dict("records"):
-        recipe, hidden, seed = row["recipe"], int(row["hidden_size"]), int(row["seed"])
-        new = entry(recipe, hidden, seed, baseline=False)
-        new["name"] = f"{recipe}, {hidden} hidden units, seed {seed}"
-        new["training_mse"] = row["final_training_mse"]
-        new["diverged"] = row["status"] == "diverged"
-        new["diverged_at"] = whole(row["diverged_at"])
-        new["outcome"], new["verdict"] = row["outcome"], row["verdict"]
-        new["cut_off"] = new["free_running"]["cut_off"]
-        for kind in RECONSTRUCTIONS:
-            others = {base["name"]: base[kind]["nmse"] for base in baselines}
-            new[kind] = new[kind] | compared(new[kind]["nmse"], others)
-            beaten = sum(new[kind]["nmse"] < (1 - LEVEL) * nmse for nmse in others.values())
-            many = f"{beaten} of {len(others)}"
-            new[kind]["beats"] = {0: "none", len(others): "all"}.get(beaten, many)
-        rows.append(new)
-    return baselines + rows
+        setting = Setting(row["recipe"], int(row["hidden_size"]), int(row["seed"]))
+        rows.append(
+            Standing(
+                setting,
+                {kind: of_setting(setting, kind) for kind in RECONSTRUCTIONS},
+                training_mse=row["final_training_mse"],
+                diverged=row["status"] == "diverged",
+                diverged_at=whole(row["diverged_at"]),
+                outcome=row["outcome"],
+                verdict=row["verdict"],
+            )
+        )
+    return Standings(baselines, rows, table)
 
 
-def best(rows: Sequence[dict], kind: str) -> dict | None:
-    """Pick the setting of lowest NMSE among those that went through.
+# --- against the baselines ------------------------------------------------------------------------
 
-    A free run that was cut off does not count: it is silent from there on, which scores better
-    than much that speaks.
+
+def compared(nmse: float, baselines: Mapping[str, float]) -> str:
+    """Say in words how an NMSE stands against the baselines.
+
+    A difference below one hundredth of the baseline counts as level.
+
+    Examples
+    --------
+    >>> compared(0.2, {"silence": 1.0, "persistence": 0.24, "linear": 0.09})
+    'better than silence and persistence, worse than linear'
     """
-    able = [row for row in rows if went_through(row, kind) and np.isfinite(row[kind]["nmse"])]
-    return min(able, key=lambda row: row[kind]["nmse"], default=None)
+    if math.isnan(nmse):
+        return "without a value"
+    groups: dict[str, list[str]] = {"better than": [], "level with": [], "worse than": []}
+    for name, value in baselines.items():
+        if abs(nmse - value) <= LEVEL * value:
+            groups["level with"].append(name)
+        else:
+            groups["better than" if nmse < value else "worse than"].append(name)
+    return ", ".join(
+        f"{word} {'every baseline' if len(names) == len(baselines) else listed(names)}"
+        for word, names in groups.items()
+        if names
+    )
 
 
-def went_through(row: Mapping, kind: str) -> bool:
-    """Whether a setting neither diverged nor, free running, was cut off."""
-    return not row["diverged"] and not (kind == "free_running" and row["cut_off"])
+def beaten(nmse: float, baselines: Mapping[str, float]) -> str:
+    """Say how many baselines an NMSE is better than, by more than `LEVEL`."""
+    worse = sum(nmse < (1 - LEVEL) * value for value in baselines.values())
+    return {0: "none", len(baselines): "all"}.get(worse, f"{worse} of {len(baselines)}")
 
 
-def advise(rows: Sequence[dict], baselines: Sequence[dict]) -> list[dict]:
+def outcome(run: Mapping[str, Any], trained: pd.DataFrame, unheard: pd.DataFrame) -> str:
+    """Say in a sentence what became of a setting, from its numbers alone.
+
+    Both reconstructions are held against the baselines of their kind, by NMSE averaged over the
+    training utterances; see `compared`. A free run within `CLOSE` of the original is said to be.
+    The NMSE of what was held out is said beside.
+
+    Parameters
+    ----------
+    run : mapping
+        The run.json of the setting.
+    trained, unheard : DataFrame
+        From `rnnpipe.findings.means.mean_over_utterances`, over the training utterances and over
+        those that were held out.
+    """
+    if run["status"] == "diverged":
+        return f"Training diverged at update {run['diverged_at']}."
+    setting = Setting(run["recipe"], run["hidden_size"], run["seed"])
+    said = {}
+    for kind in RECONSTRUCTIONS:
+        nmse = means.nmse_of(trained, setting, kind)
+        said[kind] = compared(nmse, means.baseline_nmse(trained, kind))
+        if kind == "free_running" and nmse < CLOSE:
+            said[kind] += ", and close to the original"
+    sentence = "Teacher forced it is {teacher_forced}; free running it is {free_running}."
+    if not unheard.empty:
+        forced, free = (means.nmse_of(unheard, setting, kind) for kind in RECONSTRUCTIONS)
+        sentence += f" Of what was held out, its NMSE is {forced:.3g} and {free:.3g}."
+    return sentence.format(**said)
+
+
+# --- the answers of the first screen --------------------------------------------------------------
+
+
+class Advice(NamedTuple):
+    """A question that a reader comes with, its answer in a word, and why in a sentence or two."""
+
+    question: str
+    word: str
+    sentence: str
+
+
+def advise(everyone: Standings) -> list[Advice]:
     """Answer the two questions that a reader comes with, each in a word and a sentence.
 
     Which hidden size: that of the recipe and size whose NMSE, averaged over the seeds, is lowest;
     free running where that is closer to the original than silence, else teacher-forced. Sizes at
     which a seed failed do not count.
     """
-    silence = next(base["free_running"] for base in baselines if base["name"] == "silence")
+    marks = means.baseline_nmse(everyone.means, "free_running")
     kind = "free_running"
-    sizes = _by_size(rows, kind)
-    if not sizes or min(sizes.values()) >= silence["nmse"] * (1 - LEVEL):
+    sizes = _by_size(everyone.settings, kind)
+    if not sizes or min(sizes.values()) >= marks["silence"] * (1 - LEVEL):
         kind = "teacher_forced"
-        sizes = _by_size(rows, kind)
-    return [_which_size(rows, sizes, kind), _does_it_talk(best(rows, "free_running"), silence)]
+        sizes = _by_size(everyone.settings, kind)
+    return [
+        _which_size(everyone.settings, sizes, kind),
+        _does_it_talk(everyone.best("free_running"), marks["silence"]),
+    ]
 
 
-def _by_size(rows: Sequence[dict], kind: str) -> dict[tuple[str, int], float]:
+def _by_size(rows: Sequence[Standing], kind: str) -> dict[tuple[str, int], float]:
     """NMSE averaged over the seeds by recipe and hidden size, where every seed went through."""
     groups: dict[tuple[str, int], list[float]] = {}
     for row in rows:
-        nmse = row[kind]["nmse"] if went_through(row, kind) else math.nan
-        groups.setdefault(row["setting"][:2], []).append(nmse)
-    means = {group: float(np.mean(values)) for group, values in groups.items()}
-    return {group: mean for group, mean in means.items() if math.isfinite(mean)}
+        nmse = row.measured[kind].nmse if row.went_through(kind) else math.nan
+        groups.setdefault(row.setting[:2], []).append(nmse)
+    averages = {group: float(np.mean(values)) for group, values in groups.items()}
+    return {group: mean for group, mean in averages.items() if math.isfinite(mean)}
 
 
-def _which_size(rows: Sequence[dict], sizes: Mapping[tuple[str, int], float], kind: str) -> dict:
-    question = {"question": "Which hidden size?"}
+def _which_size(
+    rows: Sequence[Standing], sizes: Mapping[tuple[str, int], float], kind: str
+) -> Advice:
+    question = "Which hidden size?"
     if not sizes:
-        return question | {"word": "None of these", "sentence": "Every size failed with some seed."}
-    recipe, size = chosen = min(sizes, key=sizes.get)
-    seeds = sum(row["setting"][:2] == chosen for row in rows)
+        return Advice(question, "None of these", "Every size failed with some seed.")
+    recipe, size = chosen = min(sizes, key=sizes.__getitem__)
+    seeds = sum(row.setting[:2] == chosen for row in rows)
     mean = f", the mean of {seeds} seeds" if seeds > 1 else ", with one seed"
     nmse = significant(sizes[chosen])
     said = [f"{RECONSTRUCTIONS[kind]}, it has the lowest error: NMSE {nmse}{mean}."]
-    tried = sorted({row["setting"][1] for row in rows if row["setting"][0] == recipe})
+    tried = sorted({row.setting.hidden_size for row in rows if row.setting.recipe == recipe})
     near = [
         other for (name, other), nmse in sizes.items()
         if name == recipe and other < size and nmse <= 1.1 * sizes[chosen]
@@ -130,45 +302,69 @@ def _which_size(rows: Sequence[dict], sizes: Mapping[tuple[str, int], float], ki
         said.append(f"{min(near)} units come within a tenth of it.")
     elif len(tried) > 1 and size == tried[-1]:
         said.append("It is the largest tried: a larger one may do better.")
-    return question | {"word": f"{size} units, {recipe}", "sentence": " ".join(said)}
+    return Advice(question, f"{size} units, {recipe}", " ".join(said))
 
 
-def _does_it_talk(row: dict | None, silence: Mapping) -> dict:
-    question = {"question": "Does it talk?"}
-    if row is None:
-        sentence = "On its own, every network diverged or blew up."
-        return question | {"word": "No", "sentence": sentence}
-    own = row["free_running"]
-    nmse = significant(own["nmse"])
-    if own["nmse"] < CLOSE:
+def _does_it_talk(leader: Standing | None, silence: float) -> Advice:
+    question = "Does it talk?"
+    if leader is None:
+        return Advice(question, "No", "On its own, every network diverged or blew up.")
+    own = leader.measured["free_running"]
+    nmse = significant(own.nmse)
+    if own.nmse < CLOSE:
         sentence = (
             f"On its own, the best network follows the original: NMSE {nmse}, an SNR of "
-            f"{tenths(own['snr_db'])} dB."
+            f"{tenths(own.snr_db)} dB."
         )
-        return question | {"word": "Yes", "sentence": sentence}
+        return Advice(question, "Yes", sentence)
     sentence = (
         f"On its own, the best network has an NMSE of {nmse}; saying nothing at all has "
-        f"{significant(silence['nmse'])}."
+        f"{significant(silence)}."
     )
-    better = own["nmse"] < silence["nmse"] * (1 - LEVEL)
-    return question | {"word": "In part" if better else "No", "sentence": sentence}
+    better = own.nmse < silence * (1 - LEVEL)
+    return Advice(question, "In part" if better else "No", sentence)
 
 
-def ladder(kind: str, leader: dict | None, baselines: Sequence[dict], rows: Sequence[dict],
-           note: bool) -> dict:  # fmt: skip
-    """Set the best setting of one kind among the baselines and, on its utterance, the note.
+class Rung(NamedTuple):
+    """One mark of a ladder: its name, its NMSE as text, whose it is, and its place in per cent."""
 
-    Returns
-    -------
-    dict
-        kind, best, sentence, and ladder: name, nmse, kind ("ours", "note" or "baseline"), and at,
-        the place on a logarithmic scale in per cent of its width.
+    name: str
+    nmse: str
+    whose: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The best setting of one kind among the baselines and, on its utterance, the note.
+
+    Parameters
+    ----------
+    kind : str
+        The reconstruction.
+    best : Standing or None
+        The best setting.
+    sentence : str
+        What its result means.
+    rungs : sequence of Rung
+        By NMSE; `whose` is "ours", "note" or "baseline", and `at` is the place on a logarithmic
+        scale in per cent of its width.
     """
-    nmse = {base["name"]: base[kind]["nmse"] for base in baselines}
-    rungs = [(name, value, significant(value), "baseline") for name, value in nmse.items()]
+
+    kind: str
+    best: Standing | None
+    sentence: str
+    rungs: Sequence[Rung]
+
+
+def ladder(everyone: Standings, kind: str, *, note: bool) -> Ladder:
+    """Set the best setting of one kind among the baselines and, where asked to, the note."""
+    leader = everyone.best(kind)
+    marks = means.baseline_nmse(everyone.means, kind)
+    rungs = [(name, value, significant(value), "baseline") for name, value in marks.items()]
     if leader is not None:
-        value = leader[kind]["nmse"]
-        name = f"{leader['setting'][0]}, {leader['setting'][1]} units"
+        value = leader.measured[kind].nmse
+        name = f"{leader.setting.recipe}, {leader.setting.hidden_size} units"
         rungs.append((name, value, significant(value), "ours"))
     if note:
         published = NOTE[kind]
@@ -179,76 +375,87 @@ def ladder(kind: str, leader: dict | None, baselines: Sequence[dict], rows: Sequ
     # Never less than a tenth of a decade wide, so that differences of no account stay small.
     low = min(scale, default=0)
     width = max(max(scale, default=0) - low, 0.1)
-    return {
-        "kind": kind,
-        "best": leader,
-        "sentence": _sentence(kind, leader, nmse, rows),
-        "ladder": [
-            {"name": name, "nmse": text, "kind": whose, "at": round(100 * (at - low) / width, 1)}
+    return Ladder(
+        kind,
+        leader,
+        _sentence(everyone, kind, leader, marks),
+        [
+            Rung(name, text, whose, round(100 * (at - low) / width, 1))
             for (name, _, text, whose), at in zip(rungs, scale, strict=True)
         ],
-    }
+    )
 
 
 def _sentence(
-    kind: str, leader: dict | None, baselines: Mapping[str, float], rows: Sequence[dict]
+    everyone: Standings, kind: str, leader: Standing | None, marks: Mapping[str, float]
 ) -> str:
     """What the best result means, in plain words."""
     if leader is None:
         return "No setting has a result: every one diverged or was cut off."
-    nmse = leader[kind]["nmse"]
-    verdict = f"It is {leader[kind]['against']}."
+    own = leader.measured[kind]
+    verdict = f"It is {own.against}."
     if kind == "teacher_forced":
-        name, strongest = min(baselines.items(), key=lambda item: item[1])
-        if nmse < strongest * (1 - LEVEL):
-            times = significant(strongest / nmse, 2)
+        name, strongest = min(marks.items(), key=lambda item: item[1])
+        if own.nmse < strongest * (1 - LEVEL):
+            times = significant(strongest / own.nmse, 2)
             return f"{verdict} Its error is {times} times smaller than the best baseline's, {name}."
         return f"{verdict} The best of them, {name}, reaches {significant(strongest)}."
-    silence = baselines.get("silence", 1.0)
-    if nmse >= silence * (1 - LEVEL):
+    silence = marks.get("silence", 1.0)
+    if own.nmse >= silence * (1 - LEVEL):
         return (
             f"{verdict} Left to itself, no network here comes closer to the original than silence."
         )
-    through = [row for row in rows if went_through(row, kind)]
-    better = sum(row[kind]["nmse"] < silence * (1 - LEVEL) for row in through)
+    through = [row for row in everyone.settings if row.went_through(kind)]
+    better = sum(row.measured[kind].nmse < silence * (1 - LEVEL) for row in through)
     are = "is" if better == 1 else "are"
-    return f"{verdict} {better} of {len(rows)} settings {are} closer to the original than silence."
+    return (
+        f"{verdict} {better} of {len(everyone.settings)} settings {are} closer to the original "
+        "than silence."
+    )
 
 
-def then_and_now(mse: pd.DataFrame, settings: pd.DataFrame) -> dict | None:
-    """Set the note's published numbers beside this experiment's on the note's utterance.
+@dataclass(frozen=True)
+class ThenAndNow:
+    """The note's published numbers beside this experiment's on the note's utterance.
 
-    Returns
-    -------
-    dict or None
-        None where the utterance is not in the experiment. Else columns (a name each) and rows
-        (label and a text a column): the note, its recipe here, and the best of each kind here; and
-        free_runs, the entries to hear free running: the note's recipe, where it is here, and the
-        best.
+    Parameters
+    ----------
+    utterance : str
+        The note's.
+    columns : sequence of str
+        The note, its recipe here, and the best of each kind here.
+    rows : sequence of (str, sequence of str)
+        A label, and a text a column.
+    free_runs : sequence of Standing
+        What to hear free running: the note's recipe, where it is here, and the best.
     """
+
+    utterance: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[str]]]
+    free_runs: Sequence[Standing]
+
+
+def then_and_now(mse: pd.DataFrame, settings: pd.DataFrame) -> ThenAndNow | None:
+    """Set the note beside this experiment; None where it is not about the note's utterance."""
     own = mse[mse["utterance"] == NOTE_UTTERANCE]
     if own.empty:
         return None
-    entries = [row for row in standings(own, settings) if not row["baseline"]]
+    here = standings(own, settings)
     columns = {"the note, 100 units, published": NOTE}
-    repeated = best([row for row in entries if row["setting"][0] == NOTE_RECIPE], "teacher_forced")
-    again = [row for row in entries if row["setting"][:2] == (NOTE_RECIPE, 100)]
-    chosen = [again[0] if again else repeated, *(best(entries, kind) for kind in RECONSTRUCTIONS)]
+    again = [row for row in here.settings if row.setting[:2] == (NOTE_RECIPE, 100)]
+    repeated = again[0] if again else here.best("teacher_forced", NOTE_RECIPE)
+    chosen = [repeated, *(here.best(kind) for kind in RECONSTRUCTIONS)]
     for row in filter(None, chosen):
-        columns[row["name"]] = {
-            "training_mse": (row["training_mse"],),
-            **{kind: (row[kind]["nmse"],) for kind in RECONSTRUCTIONS},
+        columns[row.name] = {
+            "training_mse": (row.training_mse,),
+            **{kind: (row.measured[kind].nmse,) for kind in RECONSTRUCTIONS},
         }
     labels = {"training_mse": "Training MSE"}
     labels |= {kind: f"{name} NMSE" for kind, name in RECONSTRUCTIONS.items()}
-    rows = []
-    for key, label in labels.items():
-        texts = [" to ".join(map(significant, column[key])) for column in columns.values()]
-        rows.append((label, texts))
-    heard = {row["setting"]: row for row in (chosen[0], chosen[-1]) if row}
-    return {
-        "utterance": NOTE_UTTERANCE,
-        "columns": list(columns),
-        "rows": rows,
-        "free_runs": list(heard.values()),
-    }
+    rows = [
+        (label, [" to ".join(map(significant, column[key])) for column in columns.values()])
+        for key, label in labels.items()
+    ]
+    heard = {row.setting: row for row in (chosen[0], chosen[-1]) if row}
+    return ThenAndNow(NOTE_UTTERANCE, list(columns), rows, list(heard.values()))

@@ -18,8 +18,8 @@ def significant(value: float, digits: int = 3) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     if value and not 1e-5 <= abs(value) < 1e6:
-        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-        return f"{mantissa}e{int(exponent)}".replace("-", "−")
+        mantissa, power = f"{value:.{digits - 1}e}".split("e")
+        return f"{mantissa}e{int(power)}".replace("-", "−")
     # Rounded first, because 0.9996 has its digits where 1.00 has them.
     exponent = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}")))) if value else 0
     return f"{value:.{max(0, digits - 1 - exponent)}f}".replace("-", "−")

@@ -35,6 +35,8 @@ from numba import njit
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from rnnpipe.kernels.weights import Weights, as_arrays
+
 # Free to reorder sums, but not to assume away the infinities that a diverging network makes.
 FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
@@ -44,12 +46,7 @@ def roll_out(
     share: Tensor,
     phones: Tensor,
     state: Tensor,
-    W: Tensor,
-    V: Tensor,
-    M: Tensor,
-    b: Tensor,
-    U: Tensor,
-    c: Tensor,
+    weights: Weights,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Let streams predict samples that their own predictions are among the windows of.
 
@@ -63,8 +60,8 @@ def roll_out(
         Phone of each sample to predict.
     state : Tensor, shape (B, H)
         State before the first prediction. No gradient flows into it.
-    W, V, M, b, U, c : Tensor, shapes (k, H), (phones, H), (H, H), (H,), (H,), (1,)
-        The weights of a tanh `rnnpipe.model.Network`.
+    weights : Weights
+        Of a network with tanh units.
 
     Returns
     -------
@@ -76,7 +73,7 @@ def roll_out(
     state : Tensor, shape (B, H)
         After the last prediction, without gradient.
     """
-    return _RollOut.apply(signal, share, phones, state, W, V, M, b, U, c)
+    return _RollOut.apply(signal, share, phones, state, *_without_d(weights))
 
 
 def roll_out_plain(
@@ -84,14 +81,10 @@ def roll_out_plain(
     share: Tensor,
     phones: Tensor,
     state: Tensor,
-    W: Tensor,
-    V: Tensor,
-    M: Tensor,
-    b: Tensor,
-    U: Tensor,
-    c: Tensor,
+    weights: Weights,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Do what `roll_out` does, a step at a time: the definition that it is held to."""
+    W, V, M, b, U, c = _without_d(weights)
     k = len(W)
     fed, outputs, h = list(signal[:k]), [], state
     for true, m, phone in zip(signal[k:], share, phones, strict=True):
@@ -115,7 +108,7 @@ class _RollOut(torch.autograd.Function):
         y = signal.new_empty(R, B)
         weights = tuple(weight.contiguous() for weight in (W, V, M, b, U, c))
         share, phones = share.contiguous(), phones.contiguous()
-        _forward(*_arrays(fed, share, phones, h, y, *weights))
+        _forward(*as_arrays(fed, share, phones, h, y, *weights))
         ctx.save_for_backward(fed, share, phones, h, *weights)
         state = h[-1].clone()
         ctx.mark_non_differentiable(fed, state)
@@ -130,12 +123,14 @@ class _RollOut(torch.autograd.Function):
         # The loop overwrites dy with what reaches a prediction in all.
         dy = dy.clone(memory_format=torch.contiguous_format)
         M_t = M.t().contiguous()
-        _backward(*_arrays(fed, share, phones, h, dy, W, M_t, U, *gradients))
+        _backward(*as_arrays(fed, share, phones, h, dy, W, M_t, U, *gradients))
         return None, None, None, None, *gradients
 
 
-def _arrays(*tensors: Tensor) -> tuple[np.ndarray, ...]:
-    return tuple(tensor.detach().numpy() for tensor in tensors)
+def _without_d(weights: Weights) -> tuple[Tensor, ...]:
+    """All but the second bias of a gru, which tanh units have not."""
+    W, V, M, _, b, U, c = weights
+    return W, V, M, b, U, c
 
 
 @njit(cache=True, fastmath=FAST, nogil=True)
@@ -271,15 +266,12 @@ def _weight_gradients(fed, phones, h, dy, da, dW, dV, dM, db, dU, dc):
 def exponent_plain(
     samples: Tensor,
     phones: Tensor,
-    W: Tensor,
-    V: Tensor,
-    M: Tensor,
-    b: Tensor,
-    U: Tensor,
+    weights: Weights,
     v: Tensor,
     e: Tensor,
 ) -> float:
     """Do what `exponent` does with the derivatives that torch finds."""
+    W, V, M, b, U, _ = _without_d(weights)
 
     def step(window: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         h = torch.tanh(window @ W + V[phone] + b + h @ M)

@@ -15,6 +15,7 @@ import triton.language as tl
 from torch import Tensor
 
 from rnnpipe.kernels.loops import GRU, LSTM, RELU, SIGMOID
+from rnnpipe.kernels.weights import Weights
 
 _GRU, _LSTM, _RELU, _SIGMOID = map(tl.constexpr, (GRU, LSTM, RELU, SIGMOID))
 
@@ -23,13 +24,7 @@ def free_runs(
     context: Tensor,
     phones: Tensor,
     sizes: Tensor,
-    W: Tensor,
-    V: Tensor,
-    M: Tensor,
-    d: Tensor,
-    b: Tensor,
-    U: Tensor,
-    c: Tensor,
+    weights: Weights,
     cell: int,
     limit: float,
 ) -> tuple[Tensor, Tensor]:
@@ -43,8 +38,8 @@ def free_runs(
         Phone of each sample to predict; what lies beyond an utterance's size is not read.
     sizes : int32 Tensor, shape (B,)
         How many samples of each are to be predicted, at most T.
-    W, V, M, d, b, U, c : Tensor
-        The network's weights; see `rnnpipe.model.Network`.
+    weights : Weights
+        The network's.
     cell : int
         Index into `rnnpipe.kernels.recurrence.CELLS`.
     limit : float
@@ -57,13 +52,14 @@ def free_runs(
     ends : int32 Tensor, shape (B,)
         Number of samples predicted: the size where the run went through.
     """
-    (B, order), T, (H, G) = context.shape, phones.shape[1], M.shape
+    (B, order), T, (H, G) = context.shape, phones.shape[1], weights.M.shape
     signal = torch.cat((context, context.new_zeros(B, T)), dim=1)
     ends = torch.empty_like(sizes)
-    arrays = (phones, sizes, W, V, M, d, b, U, c)
     _free_run[(B,)](
         signal,
-        *(array.contiguous() for array in arrays),
+        phones.contiguous(),
+        sizes.contiguous(),
+        *weights.contiguous(),
         ends,
         limit,
         order,

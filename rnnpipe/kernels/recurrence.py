@@ -21,6 +21,8 @@ compiled loops of rnnpipe/kernels/loops.py on the CPU, torch's fused kernels (cu
 `free_runs` does it for many at once, on their own predictions.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -29,6 +31,7 @@ from torch.nn import functional
 
 from rnnpipe.kernels import loops
 from rnnpipe.kernels.loops import GRU, LSTM
+from rnnpipe.kernels.weights import Weights, as_arrays
 
 CELLS = ("sigmoid", "tanh", "relu", "gru", "lstm")  # in the order of rnnpipe.kernels.loops
 NUM_GATES = {"sigmoid": 1, "tanh": 1, "relu": 1, "gru": 3, "lstm": 4}
@@ -42,11 +45,7 @@ def state_size(cell: str, hidden_size: int) -> int:
 def recur(
     signal: Tensor,
     phones: Tensor,
-    W: Tensor,
-    V: Tensor,
-    M: Tensor,
-    d: Tensor,
-    b: Tensor,
+    weights: Weights,
     state: Tensor,
     cell: str,
 ) -> tuple[Tensor, Tensor]:
@@ -58,8 +57,8 @@ def recur(
         Standardised samples; no gradient flows into them, and the last one is not read.
     phones : integer Tensor, shape (B, T)
         Phone of each sample to predict.
-    W, V, M, d, b : Tensor, shapes (order, G), (num_phones, G), (H, G), (H,), (G,)
-        The layer's weights; d is the gru's bias inside the reset product.
+    weights : Weights
+        The network's; those of the output are not used.
     state : Tensor, shape (B, H), for an lstm (B, 2H)
         State before the first step. No gradient flows into it.
     cell : str
@@ -73,8 +72,8 @@ def recur(
         State after the last step, detached.
     """
     if signal.is_cuda:
-        return _recur_fused(signal, phones, W, V, M, d, b, state, cell)
-    h, c = _Recurrence.apply(signal, phones, W, V, M, d, b, state, CELLS.index(cell))
+        return _recur_fused(signal, phones, weights, state, cell)
+    h, c = _Recurrence.apply(signal, phones, state, CELLS.index(cell), *weights)
     last = torch.cat((h[-1], c[-1])) if cell == "lstm" else h[-1]
     return h, last.t().detach()
 
@@ -82,15 +81,12 @@ def recur(
 def recur_plain(
     signal: Tensor,
     phones: Tensor,
-    W: Tensor,
-    V: Tensor,
-    M: Tensor,
-    d: Tensor,
-    b: Tensor,
+    weights: Weights,
     state: Tensor,
     cell: str,
 ) -> tuple[Tensor, Tensor]:
     """Do what `recur` does, a step at a time: the definition that the fast loops are held to."""
+    W, V, M, d, b, *_ = weights
     H = M.shape[0]
     h, c = state[:, :H], state[:, H:]
     outputs = []
@@ -114,11 +110,7 @@ def recur_plain(
 def carried_back(
     signal: Tensor,
     phones: Tensor,
-    W: Tensor,
-    V: Tensor,
-    M: Tensor,
-    d: Tensor,
-    b: Tensor,
+    weights: Weights,
     cell: str,
     ends: np.ndarray,
     vectors: np.ndarray,
@@ -134,8 +126,8 @@ def carried_back(
     ----------
     signal, phones : Tensor, shapes (order + T,) and (T,), float64 and integer
         One utterance; the state starts at 0.
-    W, V, M, d, b : float64 Tensor
-        As in `recur`.
+    weights : Weights
+        In float64.
     cell : str
         One of `CELLS`.
     ends : int array, shape (n,)
@@ -150,16 +142,20 @@ def carried_back(
     float64 array, shape (steps + 1, n)
         Natural logarithm of the norm of the gradient of h after step ends - j, j = 0 .. steps.
     """
-    index, H = CELLS.index(cell), M.shape[0]
-    start = M.new_zeros(state_size(cell, H), 1)
-    W, M = W.contiguous(), M.contiguous()
-    W_t, M_t = W.t().contiguous(), M.t().contiguous()
+    weights = weights.contiguous()
+    index, H = CELLS.index(cell), weights.M.shape[0]
+    start = weights.M.new_zeros(state_size(cell, H), 1)
+    W_t, M_t = weights.W.t().contiguous(), weights.M.t().contiguous()
     signal, phones = signal[:, None].contiguous(), phones[:, None].to(torch.int32)
-    gates, h, c = _run(signal, phones, W, W_t, V, M, M_t, d, b, start[:H], start[H:], index)
+    gates, h, c = _run(signal, phones, weights, W_t, M_t, start[:H], start[H:], index)
     log_norms = np.empty((steps + 1, len(ends)))
     gradients = np.array(vectors.T, order="C")
     loops.carry_back(
-        index, *_arrays(gates[:, :, 0], M, h[:, :, 0], c[:, :, 0]), ends, gradients, log_norms
+        index,
+        *as_arrays(gates[:, :, 0], weights.M, h[:, :, 0], c[:, :, 0]),
+        ends,
+        gradients,
+        log_norms,
     )
     return log_norms
 
@@ -167,11 +163,7 @@ def carried_back(
 def _recur_fused(
     signal: Tensor,
     phones: Tensor,
-    W: Tensor,
-    V: Tensor,
-    M: Tensor,
-    d: Tensor,
-    b: Tensor,
+    weights: Weights,
     state: Tensor,
     cell: str,
 ) -> tuple[Tensor, Tensor]:
@@ -182,6 +174,7 @@ def _recur_fused(
     either, but sigmoid(x) = (1 + tanh(x / 2)) / 2 turns one into a tanh cell in g = 2h - 1:
     g_t = tanh(a_t / 2 + 1 M / 4 + g_{t-1} M / 4).
     """
+    W, V, M, d, b, *_ = weights
     projected = functional.conv1d(signal[:, None, :-1], W.t()[:, None, :])
     a = projected.permute(2, 0, 1) + functional.embedding(phones.t(), V) + b
     H, G = M.shape
@@ -189,15 +182,16 @@ def _recur_fused(
     h, c = state[:, :H], state[:, H:]
     if cell == "sigmoid":
         a, M, h = a / 2 + M.sum(0) / 4, M / 4, 2 * h - 1
-    weights = (torch.eye(G, dtype=M.dtype, device=M.device), M.t(), M.new_zeros(G), recurrent_bias)
-    weights = tuple(weight.contiguous() for weight in weights)
+    identity = torch.eye(G, dtype=M.dtype, device=M.device)
+    parts = (identity, M.t(), M.new_zeros(G), recurrent_bias)
+    layer = tuple(part.contiguous() for part in parts)
     options = (True, 1, 0.0, torch.is_grad_enabled(), False, False)
     if cell == "lstm":
         start = (h[None].contiguous(), c[None].contiguous())
-        output, h, c = torch.lstm(a, start, weights, *options)
+        output, h, c = torch.lstm(a, start, layer, *options)
         return output.transpose(1, 2), torch.cat((h[0], c[0]), dim=1).detach()
     fused = {"gru": torch.gru, "relu": torch.rnn_relu}.get(cell, torch.rnn_tanh)
-    output, _ = fused(a, h[None].contiguous(), weights, *options)
+    output, _ = fused(a, h[None].contiguous(), layer, *options)
     if cell == "sigmoid":
         output = (1 + output) / 2
     return output.transpose(1, 2), output[-1].detach()
@@ -214,19 +208,19 @@ class _Readout(torch.autograd.Function):
     """U h_t by the numba loops; of several streams torch would make a small product a step."""
 
     @staticmethod
-    def forward(ctx, h, U):
+    def forward(ctx: Any, h: Tensor, U: Tensor) -> Tensor:
         h, U = h.contiguous(), U.contiguous()
         y = h.new_empty(h.shape[0], h.shape[2])
-        loops.read_out(*_arrays(h, U, y))
+        loops.read_out(*as_arrays(h, U, y))
         ctx.save_for_backward(h, U)
         return y
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, dy):
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor]:
         h, U = ctx.saved_tensors
         dh, dU = torch.empty_like(h), torch.zeros_like(U)
-        loops.read_out_gradients(*_arrays(h, U, dy.contiguous(), dh, dU))
+        loops.read_out_gradients(*as_arrays(h, U, dy.contiguous(), dh, dU))
         return dh, dU
 
 
@@ -234,43 +228,41 @@ class _Recurrence(torch.autograd.Function):
     """The numba loops, as torch sees them."""
 
     @staticmethod
-    def forward(ctx, signal, phones, W, V, M, d, b, state, cell):
-        H = M.shape[0]
+    def forward(
+        ctx: Any, signal: Tensor, phones: Tensor, state: Tensor, cell: int, *given: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        weights = Weights(*given).contiguous()
+        H = weights.M.shape[0]
         signal, phones = signal.t().contiguous(), phones.t().to(torch.int32).contiguous()
-        W, M = W.contiguous(), M.contiguous()
-        W_t, M_t = W.t().contiguous(), M.t().contiguous()
+        W_t, M_t = weights.W.t().contiguous(), weights.M.t().contiguous()
         h0, c0 = state[:, :H].t().contiguous(), state[:, H:].t().contiguous()
-        gates, h, c = _run(signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, cell)
+        gates, h, c = _run(signal, phones, weights, W_t, M_t, h0, c0, cell)
         ctx.cell = cell
-        ctx.save_for_backward(signal, phones, W_t, V, M, M_t, h0, c0, gates, h, c)
+        ctx.save_for_backward(signal, phones, W_t, weights.V, weights.M, M_t, h0, c0, gates, h, c)
         ctx.mark_non_differentiable(c)
         return h, c
 
     @staticmethod
     @once_differentiable  # a second derivative is an error, rather than wrong
-    def backward(ctx, dh, _):
+    def backward(ctx: Any, dh: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         signal, phones, W_t, V, M, M_t, h0, c0, gates, h, c = ctx.saved_tensors
         dW_t, dV, dM_t = (torch.zeros_like(weight) for weight in (W_t, V, M_t))
         dd = M.new_zeros(M.shape[0] if ctx.cell == GRU else 0)
         loops.backward(
             ctx.cell,
-            *_arrays(signal, phones, M, M_t, h0, c0, gates, h, c, dh.contiguous()),
-            *_arrays(dW_t, dV, dM_t, dd),
+            *as_arrays(signal, phones, M, M_t, h0, c0, gates, h, c, dh.contiguous()),
+            *as_arrays(dW_t, dV, dM_t, dd),
         )
         # Every step has one phone, so the phones' gradients add up to that of the bias.
-        return None, None, dW_t.t(), dV, dM_t.t(), dd, dV.sum(0), None, None
+        return None, None, None, None, dW_t.t(), dV, dM_t.t(), dd, dV.sum(0), None, None
 
 
 def _run(
     signal: Tensor,
     phones: Tensor,
-    W: Tensor,
+    weights: Weights,
     W_t: Tensor,
-    V: Tensor,
-    M: Tensor,
     M_t: Tensor,
-    d: Tensor,
-    b: Tensor,
     h0: Tensor,
     c0: Tensor,
     cell: int,
@@ -280,12 +272,13 @@ def _run(
     c is an lstm's cell state; for a gru the recurrent share of the candidate, r_n + d. The other
     cells have neither, and `gates` is a place for one step to work in.
     """
+    W, V, M, d, b, *_ = weights
     (T, B), (H, G) = phones.shape, M.shape
     gated = cell in (GRU, LSTM)
     gates, h = M.new_empty(T if gated else 1, G, B), M.new_empty(T, H, B)
     c = M.new_empty(T, H if gated else 0, B)
     d = _a_column_each(d, B)
-    loops.forward(cell, *_arrays(signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, gates, h, c))
+    loops.forward(cell, *as_arrays(signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, gates, h, c))
     return gates, h, c
 
 
@@ -293,23 +286,13 @@ def _a_column_each(d: Tensor, B: int) -> Tensor:
     return d[:, None].expand(-1, B).contiguous()
 
 
-def _arrays(*tensors: Tensor) -> tuple[np.ndarray, ...]:
-    return tuple(tensor.detach().numpy() for tensor in tensors)
-
-
 def free_runs(
     contexts: Tensor,
     phones: Tensor,
-    W: Tensor,
-    V: Tensor,
-    M: Tensor,
-    d: Tensor,
-    b: Tensor,
-    U: Tensor,
-    c: Tensor,
+    weights: Weights,
     state: Tensor,
     cell: str,
-    limit: float,
+    hold_at: float,
 ) -> Tensor:
     """Let a network on the CPU run free from many pasts, side by side.
 
@@ -318,29 +301,30 @@ def free_runs(
     contexts : Tensor, shape (B, order)
         The samples before each run.
     phones : integer Tensor, shape (B, T)
-    W, V, M, d, b, U, c : Tensor
-        The network's weights; see `rnnpipe.model.Network`.
+    weights : Weights
+        The network's.
     state : Tensor
         Before the first prediction; see `recur`.
     cell : str
         One of `CELLS`.
-    limit : float
-        A prediction that is not within [-limit, limit] stays at the limit.
+    hold_at : float
+        A prediction beyond +-hold_at, or that is no number, is replaced by it.
 
     Returns
     -------
     Tensor, shape (B, T)
         The predictions. By rounding, those of a run hang on how many run beside it.
     """
+    W, V, M, d, b, U, c = weights
     (B, order), T, H = contexts.shape, phones.shape[1], M.shape[0]
     signal = torch.cat((contexts, contexts.new_zeros(B, T)), 1).t().contiguous()
     both = torch.cat((state, torch.zeros_like(state)), 1).t().contiguous()
     h, s = both[:H], both[H : 2 * H]
     loops.free_runs(
         CELLS.index(cell),
-        *_arrays(signal, phones.t().to(torch.int32).contiguous()),
-        *_arrays(W.t().contiguous(), V, M.t().contiguous(), _a_column_each(d, B), b, U, c, h, s),
-        float(limit),  # one loop is compiled for all limits
+        *as_arrays(signal, phones.t().to(torch.int32).contiguous()),
+        *as_arrays(W.t().contiguous(), V, M.t().contiguous(), _a_column_each(d, B), b, U, c, h, s),
+        float(hold_at),  # one loop is compiled for all limits
     )
     return signal[order:].t()
 
@@ -349,13 +333,7 @@ def reconstruct_plain(
     signal: Tensor,
     order: int,
     phones: Tensor,
-    W: Tensor,
-    V: Tensor,
-    M: Tensor,
-    d: Tensor,
-    b: Tensor,
-    U: Tensor,
-    c: Tensor,
+    weights: Weights,
     cell: int,
     feed_back: bool,
     limit: float,
@@ -363,11 +341,11 @@ def reconstruct_plain(
 ) -> tuple[Tensor, int]:
     """Do what `reconstruct` does with `recur_plain`: the definition that the loop is held to."""
     signal, predictions = signal.clone(), signal.new_zeros(len(phones))
-    state = signal.new_zeros(1, state_size(CELLS[cell], len(M)))
+    state = signal.new_zeros(1, state_size(CELLS[cell], len(weights.M)))
     for t, phone in enumerate(phones):
         window = signal[None, t : t + order + 1]
-        h, state = recur_plain(window, phone[None, None], W, V, M, d, b, state, CELLS[cell])
-        y = U @ h[0, :, 0] + c[0]
+        h, state = recur_plain(window, phone[None, None], weights, state, CELLS[cell])
+        y = weights.U @ h[0, :, 0] + weights.c[0]
         if feed_back:
             y = y + noise[t]
             if not abs(y) <= limit:

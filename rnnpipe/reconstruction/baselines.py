@@ -12,7 +12,7 @@ from scipy.linalg import lstsq
 from scipy.signal import lfilter, lfiltic
 
 from rnnpipe.reconstruction.metrics import measure
-from rnnpipe.reconstruction.phone_errors import RECONSTRUCTIONS
+from rnnpipe.vocabulary import BASELINE, LIMIT, RECONSTRUCTIONS
 from rnnpipe.windows.series import Series
 
 # Rows of the least-squares problem that are held in memory at once.
@@ -66,7 +66,7 @@ def fit_linear(signals: Iterable[np.ndarray], order: int) -> np.ndarray:
 
 
 def linear(
-    signal: np.ndarray, order: int, weights: np.ndarray, limit: float = 20.0
+    signal: np.ndarray, order: int, weights: np.ndarray, limit: float = LIMIT
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predict with the weights of `fit_linear`.
 
@@ -117,7 +117,7 @@ def baseline_rows(
             "linear": linear(signal, order, weights, limit),
         }
         rows += [
-            {"recipe": f"baseline:{name}", "utterance": one.utterance, "reconstruction": kind}
+            {"recipe": f"{BASELINE}{name}", "utterance": one.item, "reconstruction": kind}
             | measure(signal[order:], prediction)
             for name, both in predictions.items()
             for kind, prediction in zip(RECONSTRUCTIONS, both, strict=True)

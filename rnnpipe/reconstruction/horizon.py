@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 
 from rnnpipe.model import Network
+from rnnpipe.vocabulary import LIMIT
 from rnnpipe.windows.series import Series
 
 STARTS = 64  # free runs that are averaged
@@ -15,7 +16,9 @@ POINTS = 32  # stretches of the horizon, each longer than the one before
 
 
 @torch.no_grad()
-def horizon_errors(network: Network, series: Sequence[Series], limit: float) -> pd.DataFrame:
+def horizon_errors(
+    network: Network, series: Sequence[Series], limit: float = LIMIT
+) -> pd.DataFrame:
     """Start free runs from the true past all over some utterances, and follow their errors.
 
     Each run starts with the true window and the state that the true past left. Errors are averaged
@@ -29,7 +32,7 @@ def horizon_errors(network: Network, series: Sequence[Series], limit: float) -> 
     series : sequence of Series
         The utterances.
     limit : float
-        Predictions are kept within so many standard deviations.
+        Predictions are held within so many standard deviations.
 
     Returns
     -------
@@ -56,12 +59,12 @@ def horizon_errors(network: Network, series: Sequence[Series], limit: float) -> 
             pasts.append(signal[start : start + order])
             truth.append(signal[start + order : start + order + length])
             ahead.append(phones[start : start + length])
-    pasts, truth = torch.stack(pasts), torch.stack(truth)
-    said = network.free_runs(pasts, torch.stack(ahead), torch.cat(states), limit)
+    contexts, targets = torch.stack(pasts), torch.stack(truth)
+    said = network.free_runs(contexts, torch.stack(ahead), torch.cat(states), limit)
 
     variance = np.concatenate([signal[order:] for signal in signals]).var(dtype=np.float64)
-    others = (said, torch.zeros_like(truth), pasts[:, -1:])
-    means = np.stack([((truth - other).double() ** 2).mean(0) for other in others]) / variance
+    others = (said, torch.zeros_like(targets), contexts[:, -1:])
+    means = np.stack([((targets - other).double() ** 2).mean(0) for other in others]) / variance
     ends = np.unique(np.geomspace(1, length, min(POINTS, length)).round().astype(int))
     starts = np.concatenate([[0], ends[:-1]])
     stretches = np.add.reduceat(means, starts, axis=1) / (ends - starts)

@@ -5,18 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 
-from rnnpipe.corpus.phones import PHONE_CLASSES
+from rnnpipe.corpus.phones import PHONE_CLASSES, Segment
 from rnnpipe.reconstruction.metrics import log_spectral_distance_db
-
-RECONSTRUCTIONS = ("teacher_forced", "free_running")
+from rnnpipe.reconstruction.sounds import read_sound
+from rnnpipe.vocabulary import RECONSTRUCTIONS, Setting
 
 
 def phone_errors(
     target: np.ndarray,
     prediction: np.ndarray,
-    phones: Iterable[Mapping],
+    phones: Iterable[Segment],
     order: int,
     std: float = 1.0,
 ) -> list[dict]:
@@ -26,8 +25,8 @@ def phone_errors(
     ----------
     target, prediction : arrays, shape (order + T,)
         Original and reconstruction, in the same units.
-    phones : iterable of mapping
-        start, end (in samples) and label of each phone.
+    phones : iterable of Segment
+        Its phones.
     order : int
         Samples given, which are left out: a phone that lies in them has no row.
     std : float
@@ -46,7 +45,7 @@ def phone_errors(
     energy = np.sum((target[order:] - target[order:].mean()) ** 2)
     rows = []
     for phone in phones:
-        start, end = max(int(phone["start"]), order), min(int(phone["end"]), target.size)
+        start, end = max(phone.start, order), min(phone.end, target.size)
         if start >= end:
             continue
         own = np.sum(target[start:end] ** 2)
@@ -55,8 +54,8 @@ def phone_errors(
             {
                 "start": start,
                 "end": end,
-                "phone": phone["label"],
-                "phone_class": PHONE_CLASSES[phone["label"]],
+                "phone": phone.label,
+                "phone_class": PHONE_CLASSES[phone.label],
                 "power": own / (end - start) / std**2,
                 "mse": error / (end - start) / std**2,
                 "nmse_share": error / energy if energy else np.nan,
@@ -68,9 +67,9 @@ def phone_errors(
 
 
 def gather_phone_errors(
-    settings: Sequence[tuple[str, int, int]],
+    settings: Sequence[Setting],
     folders: Sequence[str | Path],
-    utterances: Mapping[str, Iterable[Mapping]],
+    utterances: Mapping[str, Sequence[Segment]],
     order: int,
     std: float,
     held_out: Collection[str] = (),
@@ -79,11 +78,11 @@ def gather_phone_errors(
 
     Parameters
     ----------
-    settings : sequence of (recipe, hidden size, seed)
+    settings : sequence of Setting
         The networks.
     folders : sequence of path
         Where the audio of each is; see `reconstruct_utterances`.
-    utterances : mapping of str to phones
+    utterances : mapping of str to sequence of Segment
         The phones of each utterance that was reconstructed, by its id, in samples of its recording.
     order : int
         Samples given.
@@ -99,14 +98,12 @@ def gather_phone_errors(
         set (train or held_out).
     """
     rows, sets = [], {True: "held_out", False: "train"}
-    for (recipe, hidden_size, seed), folder in zip(settings, folders, strict=True):
+    for setting, folder in zip(settings, folders, strict=True):
         for utterance, phones in utterances.items():
-            name = Path(folder, utterance.replace("/", "-"))
-            target, _ = soundfile.read(f"{name}.original.wav", dtype="int16")
+            target = read_sound(folder, utterance, "original")
             for kind in RECONSTRUCTIONS:
-                prediction, _ = soundfile.read(f"{name}.{kind}.wav", dtype="int16")
-                about = {"recipe": recipe, "hidden_size": hidden_size, "seed": seed}
-                about |= {"utterance": utterance, "reconstruction": kind}
+                prediction = read_sound(folder, utterance, kind)
+                about = setting._asdict() | {"utterance": utterance, "reconstruction": kind}
                 last = {"set": sets[utterance in held_out]}
                 measured = phone_errors(target, prediction, phones, order, std)
                 rows += [about | row | last for row in measured]

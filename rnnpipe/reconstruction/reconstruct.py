@@ -5,19 +5,21 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import soundfile
 
 from rnnpipe.corpus.audio import SAMPLING_RATE
-from rnnpipe.files import replacing
 from rnnpipe.kernels.closed_loop import exponent
 from rnnpipe.kernels.loops import reconstruct
 from rnnpipe.kernels.recurrence import CELLS
+from rnnpipe.kernels.weights import Weights, as_arrays
 from rnnpipe.model import Network
 from rnnpipe.progress import progress
 from rnnpipe.reconstruction.metrics import measure
+from rnnpipe.reconstruction.sounds import write_wav
+from rnnpipe.vocabulary import LIMIT, sound_path
 from rnnpipe.windows.series import Series
 
 
@@ -65,7 +67,7 @@ def free_run(
     context: np.ndarray,
     phones: np.ndarray,
     *,
-    limit: float = 20.0,
+    limit: float = LIMIT,
     noise: np.ndarray | None = None,
 ) -> FreeRun:
     """Reconstruct an utterance from the network's own predictions.
@@ -81,7 +83,7 @@ def free_run(
     limit : float
         A prediction beyond this many standard deviations ends the run.
     noise : float32 array, shape (T,), optional
-        Added to the predictions as they are made, and fed back with them; see `sampling_noise`.
+        Added to the predictions as they are made, and fed back with them; see `feedback_noise`.
 
     Returns
     -------
@@ -94,29 +96,29 @@ def free_run(
     return FreeRun(samples, None if end == phones.size else end)
 
 
-def sampling_std(sample: str | float, final_training_mse: float) -> float:
+def feedback_std(noise: str | float, final_training_mse: float) -> float:
     """Standard deviation of the noise that makes a free run a sample of what the network expects.
 
     Parameters
     ----------
-    sample : {"none", "training"} or float
+    noise : {"none", "training"} or float
         "training": that of the network's own error, the root of its final training MSE, as the
         author of the 2014 note sampled; 0 where training diverged, which leaves none. A number is
         taken as it is, in standardised units.
     final_training_mse : float
         In standardised units; nan after a divergence.
     """
-    if sample == "none" or (sample == "training" and math.isnan(final_training_mse)):
+    if noise == "none" or (noise == "training" and math.isnan(final_training_mse)):
         return 0.0
-    return math.sqrt(final_training_mse) if sample == "training" else float(sample)
+    return math.sqrt(final_training_mse) if noise == "training" else float(noise)
 
 
-def sampling_noise(utterance: str, size: int, std: float, seed: int) -> np.ndarray:
+def feedback_noise(item: str, size: int, std: float, seed: int) -> np.ndarray:
     """Draw the Gaussian noise of one free run, float32, shape (size,).
 
-    It hangs on the seed and on the utterance's id, and on no other utterance.
+    It depends on the seed and on the item's id, and on nothing else.
     """
-    generator = np.random.default_rng([seed, zlib.crc32(utterance.encode())])
+    generator = np.random.default_rng([seed, zlib.crc32(item.encode())])
     return np.float32(std) * generator.standard_normal(size, np.float32)
 
 
@@ -142,9 +144,9 @@ def free_run_exponent(
     if network.cell != "tanh" or end == 0:
         return np.nan
     samples = np.concatenate([context, run.samples[:end]]).astype(np.float64)
-    weights = {name: value.double().numpy() for name, value in network.state_dict().items()}
+    weights = Weights(*(weight.double() for weight in network.weights)).contiguous()
+    arrays = as_arrays(weights.W, weights.V, weights.M, weights.b, weights.U)
     start = np.ones(network.order), np.ones(network.hidden_size)
-    arrays = (np.ascontiguousarray(weights[name]) for name in ("W", "V", "M", "b", "U"))
     return SAMPLING_RATE * exponent(samples, phones[:end].astype(np.int32), *arrays, *start)
 
 
@@ -172,7 +174,7 @@ def reconstruct_utterances(
     limit : float
         See `free_run`; in the audio, teacher-forced predictions are cut to it.
     noise_std : float
-        See `sampling_std`.
+        See `feedback_std`.
     seed : int
         Of that noise.
 
@@ -184,29 +186,29 @@ def reconstruct_utterances(
         `free_run_exponent`.
     """
     rows = []
-    for one in progress(series, "reconstructing"):
-        signal = one.standardised(network.mean, network.std)
-        context, target = signal[: one.order], signal[one.order :]
-        forced = teacher_forced(network, signal, one.phones)
-        noise = sampling_noise(one.utterance, target.size, noise_std, seed)
-        free = free_run(network, context, one.phones, limit=limit, noise=noise)
+    for speech in progress(series, "reconstructing"):
+        signal = speech.standardised(network.mean, network.std)
+        context, target = signal[: speech.order], signal[speech.order :]
+        forced = teacher_forced(network, signal, speech.phones)
+        noise = feedback_noise(speech.item, target.size, noise_std, seed)
+        free = free_run(network, context, speech.phones, limit=limit, noise=noise)
         sounds = {
             "original": target,
             "teacher_forced": np.clip(forced, -limit, limit),
             "free_running": free.samples,
         }
         for kind, sound in sounds.items():
-            path = Path(folder) / f"{one.utterance.replace('/', '-')}.{kind}.wav"
+            path = sound_path(folder, speech.item, kind)
             write_wav(path, np.concatenate([context, sound]), network.mean, network.std)
-        stopped_at = None if free.stopped_at is None else one.order + free.stopped_at
-        rate = free_run_exponent(network, context, one.phones, free)
+        stopped_at = None if free.stopped_at is None else speech.order + free.stopped_at
+        rate = free_run_exponent(network, context, speech.phones, free)
         for kind, prediction, stop, growth in (
             ("teacher_forced", forced, None, np.nan),
             ("free_running", free.samples, stopped_at, rate),
         ):
-            about = {"utterance": one.utterance, "reconstruction": kind}
-            ended = {"stopped_at": stop, "exponent": growth}
-            rows.append(about | measure(target, prediction) | ended)
+            row: dict[str, Any] = {"utterance": speech.item, "reconstruction": kind}
+            row |= measure(target, prediction)
+            rows.append(row | {"stopped_at": stop, "exponent": growth})
     return pd.DataFrame(rows)
 
 
@@ -219,32 +221,13 @@ def _run(
     feed_back: bool,
     limit: float,
 ) -> tuple[np.ndarray, int]:
-    weights = {name: value.numpy() for name, value in network.state_dict().items()}
     return reconstruct(
         np.array(signal, np.float32),
         network.order,
         phones,
-        *(np.ascontiguousarray(weights[name]) for name in ("W", "V", "M", "d", "b", "U", "c")),
+        *as_arrays(*network.weights.contiguous()),
         CELLS.index(network.cell),
         feed_back,
         limit,
         noise,
     )
-
-
-def write_wav(path: str | Path, samples: np.ndarray, mean: float, std: float) -> None:
-    """Write standardised samples as 16 kHz mono WAV, 16-bit.
-
-    Parameters
-    ----------
-    path : path
-        File to write.
-    samples : float array, shape (T,)
-        Standardised samples. What lies beyond 16 bits is clipped; a nan becomes 0.
-    mean, std : float
-        What they were standardised with.
-    """
-    restored = np.nan_to_num(samples.astype(np.float64) * std + mean, nan=0.0)
-    pcm = np.clip(np.rint(restored), -32768, 32767).astype(np.int16)
-    with replacing(path) as temporary:
-        soundfile.write(temporary, pcm, SAMPLING_RATE, subtype="PCM_16")

@@ -16,13 +16,9 @@ from bokeh.layouts import column
 from bokeh.models import BoxAnnotation, ColumnDataSource, Label, PanTool, Range1d, WheelZoomTool
 from bokeh.plotting import figure
 
-LANES = {
-    "original": "original",
-    "teacher_forced": "teacher-forced",
-    "free_running": "free-running",
-    "error": "error of both",
-}
-SPECTROGRAMS = ("original", "teacher_forced", "free_running")
+from rnnpipe.vocabulary import SOUNDS
+
+LANES = {kind: label.lower() for kind, label in SOUNDS.items()} | {"error": "error of both"}
 FONT = "system-ui, sans-serif"
 
 
@@ -41,7 +37,7 @@ def plot() -> str:
     wheel = WheelZoomTool(dimensions="width", modifiers={"ctrl": True}, maintain_focus=False)
     boundaries = ColumnDataSource({"x": []}, name="boundaries")
 
-    def lane(name: str, height: int, low: float, high: float):
+    def lane(name: str, height: int, low: float, high: float) -> figure:
         one = figure(
             name=name, height=height, sizing_mode="stretch_width", x_range=time,
             y_range=Range1d(low, high), toolbar_location=None, tools=[pan, wheel],
@@ -69,9 +65,9 @@ def plot() -> str:
             one.line("x", "y", source=source, name=f"{name} {line} line")
         one.add_layout(_title(title, 84, name))
         lanes.append(one)
-    for name in SPECTROGRAMS:
+    for name in SOUNDS:
         one = lane(f"{name} spectrum", 76, 0, 8)
-        columns = {"url": [], "x": [], "y": [], "w": [], "h": []}
+        columns: dict[str, list] = {"url": [], "x": [], "y": [], "w": [], "h": []}
         source = ColumnDataSource(columns, name=f"{name} picture")
         one.image_url("url", "x", "y", "w", "h", source=source, anchor="bottom_left")
         one.add_layout(_title(f"{LANES[name]}, 0 to 8 kHz", 76, f"{name} spectrum"))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnpipe.figures.style import RECONSTRUCTIONS
 from rnnpipe.files import replacing
-from rnnpipe.findings import standings
+from rnnpipe.findings.standings import Baseline, Standing, standings
 from rnnpipe.findings.words import significant, tenths
 from rnnpipe.report import rows
+from rnnpipe.vocabulary import RECONSTRUCTIONS
 
 CAPTIONS = {
     "mse": "Error of every setting and baseline, teacher-forced and free-running: MSE in "
@@ -38,46 +38,53 @@ def write_exports(
     phones : mapping from {"phone", "phone_class"} to DataFrame
         From `rnnpipe.reconstruction.phone_errors.mean_phone_errors`.
     """
-    everyone = standings.standings(mse, settings)
-    entries = [row for row in everyone if not row["baseline"]]
-    tables = {"mse": _by_setting(everyone)}
+    everyone = standings(mse, settings)
+    tables = {"mse": _by_setting([*everyone.baselines, *everyone.settings])}
     for key, table in phones.items():
-        tables[f"by_{key}"] = _by_phone(rows.by_phone(table, entries, key), key)
+        tables[f"by_{key}"] = _by_phone(rows.by_phone(table, everyone, key), key)
     for name, (header, body) in tables.items():
         for suffix, write in ((".md", markdown), (".tex", latex)):
             with replacing(Path(folder, f"{name}{suffix}")) as temporary:
                 temporary.write_text(write(header, body, CAPTIONS[name]), encoding="utf-8")
     with replacing(Path(folder, "mse.txt")) as temporary:
-        temporary.write_text(text(everyone), encoding="utf-8")
+        temporary.write_text(text([*everyone.baselines, *everyone.settings]), encoding="utf-8")
 
 
-def _by_setting(everyone: Sequence[dict]) -> tuple[list[str], list[list[str]]]:
+def _by_setting(everyone: Sequence[Baseline | Standing]) -> tuple[list[str], list[list[str]]]:
     header = ["recipe", "hidden", "seed", "training MSE"]
     for short in ("teacher-forced", "free-running"):
         header += [f"{short} MSE", f"{short} NMSE", f"{short} SNR (dB)"]
     header += ["free-running horizon (ms)", "status"]
     body = []
     for row in everyone:
-        name, hidden, seed = row["setting"]
-        line = [name.removeprefix("baseline:"), *(str(n) for n in (hidden, seed))]
-        if row["baseline"]:
-            line[1:] = ["", ""]
-        line.append("" if row["baseline"] else significant(row["training_mse"]))
+        line = _network(row)
         for kind in RECONSTRUCTIONS:
-            one = row[kind]
-            line += [significant(one["mse"]), significant(one["nmse"]), tenths(one["snr_db"])]
-        line.append(tenths(row["free_running"]["horizon_ms"]))
+            own = row.measured[kind]
+            line += [significant(own.mse), significant(own.nmse), tenths(own.snr_db)]
+        line.append(tenths(row.measured["free_running"].horizon_ms))
         line.append(_status(row))
         body.append(line)
     return header, body
 
 
-def _status(row: Mapping) -> str:
-    if row["baseline"]:
+def _network(row: Baseline | Standing) -> list[str]:
+    """Recipe or name, hidden size, seed and training MSE; a baseline has but a name."""
+    if isinstance(row, Baseline):
+        return [row.name, "", "", ""]
+    return [
+        row.setting.recipe,
+        str(row.setting.hidden_size),
+        str(row.setting.seed),
+        significant(row.training_mse),
+    ]
+
+
+def _status(row: Baseline | Standing) -> str:
+    if isinstance(row, Baseline):
         return "baseline"
-    if row["diverged"]:
-        return f"diverged at {row['diverged_at']}"
-    return "free run cut off" if row["cut_off"] else "ok"
+    if row.diverged:
+        return f"diverged at {row.diverged_at}"
+    return "free run cut off" if row.cut_off else "ok"
 
 
 def _by_phone(table: Mapping, key: str) -> tuple[list[str], list[list[str]]]:
@@ -123,17 +130,15 @@ def latex(header: Sequence[str], body: Sequence[Sequence[str]], caption: str) ->
     return f"% needs \\usepackage{{booktabs,longtable}}\n{written}"
 
 
-def text(everyone: Sequence[dict]) -> str:
+def text(everyone: Sequence[Baseline | Standing]) -> str:
     """Write the table by setting as plain text, narrow enough for a terminal."""
     lines = [["recipe", "hidden", "seed", "training", *["MSE", "NMSE"] * 2, "horizon ms", "status"]]
     for row in everyone:
-        recipe, hidden, seed = row["setting"]
-        network = [str(hidden), str(seed), significant(row["training_mse"])]
+        errors = [row.measured[kind] for kind in RECONSTRUCTIONS]
         lines.append(
-            [" ".join(recipe.removeprefix("baseline:").split())]
-            + (["", "", ""] if row["baseline"] else network)
-            + [significant(row[kind][one]) for kind in RECONSTRUCTIONS for one in ("mse", "nmse")]
-            + [tenths(row["free_running"]["horizon_ms"]), _status(row)]
+            [" ".join(cell.split()) for cell in _network(row)]
+            + [significant(error) for own in errors for error in (own.mse, own.nmse)]
+            + [tenths(row.measured["free_running"].horizon_ms), _status(row)]
         )
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     for first, name in zip((4, 6), RECONSTRUCTIONS.values(), strict=True):

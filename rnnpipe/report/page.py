@@ -11,17 +11,37 @@ import pandas as pd
 import yaml
 
 from rnnpipe.errors import RnnpipeError
-from rnnpipe.figures import style
 from rnnpipe.files import replacing
-from rnnpipe.findings import standings
-from rnnpipe.findings.stability import NOTE_MSE, Start, answer, subject
-from rnnpipe.findings.tables import LEVEL
+from rnnpipe.findings.stability import Cure, Start, answer, subject
+from rnnpipe.findings.standings import (
+    LEVEL,
+    Ladder,
+    Standing,
+    Standings,
+    ThenAndNow,
+    advise,
+    ladder,
+    standings,
+    then_and_now,
+)
 from rnnpipe.findings.words import duration, significant, tenths
+from rnnpipe.reconstruction.sounds import read_sound
 from rnnpipe.report import explorer, provenance, rows
-from rnnpipe.report.sounds import KINDS, MEGABYTE, Sounds, outline, read_sound
+from rnnpipe.report.sounds import MEGABYTE, Sounds, outline
+from rnnpipe.vocabulary import (
+    COLOURS,
+    MODES,
+    NOTE_MSE,
+    NOTE_UTTERANCE,
+    RECONSTRUCTIONS,
+    SOUNDS,
+    RunFile,
+    Setting,
+)
 from rnnpipe.windows.items import counted
 
-Setting = tuple[str, int, int]  # recipe, hidden size, seed
+# Keys of the sounds of the page, by kind, for each setting and utterance that it has room for.
+Heard = Mapping[tuple[Setting, str], Mapping[str, str]]
 
 TEMPLATES = Path(__file__).with_name("templates")
 OPEN_SETTINGS = 6  # with more settings than this, only the best stand open
@@ -55,6 +75,44 @@ class Made:
     rejected: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class Section:
+    """A setting's row and section of the page.
+
+    Parameters
+    ----------
+    standing : Standing
+        What became of it.
+    anchor : str
+        Id of its section.
+    place : int
+        Its row in the table, the baselines above it included.
+    best : sequence of str
+        The kinds of reconstruction of which it is the best.
+    open : bool
+        Whether its section is unfolded from the start.
+    heard : sequence of dict
+        index, utterance, and sounds (keys of the page's blocks by kind).
+    """
+
+    standing: Standing
+    anchor: str
+    place: int
+    best: Sequence[str]
+    open: bool
+    heard: Sequence[Mapping]
+
+    @property
+    def setting(self) -> Setting:
+        """The setting."""
+        return self.standing.setting
+
+    @property
+    def folder(self) -> str:
+        """Where its sounds are."""
+        return f"results/runs/{self.setting.folder}/{RunFile.RECONSTRUCTIONS}"
+
+
 def write_report(
     path: str | Path,
     *,
@@ -68,7 +126,7 @@ def write_report(
     order: int,
     drawn: Mapping[str, Path],
     starts: Sequence[Start],
-    cures: Sequence[Mapping],
+    cures: Sequence[Cure],
     corpus: Mapping,
     remarks: Sequence[str],
     made: Made,
@@ -102,7 +160,7 @@ def write_report(
         SVG files.
     starts : sequence of Start
         From `rnnpipe.findings.stability.at_start`, in the order of `settings`.
-    cures : sequence of mapping
+    cures : sequence of Cure
         From `rnnpipe.findings.stability.cures`.
     corpus : mapping
         name, root (None where built in), synthetic (bool), utterances (int), hours (float).
@@ -116,41 +174,22 @@ def write_report(
     RnnpipeError
         A figure or a WAV file is missing.
     """
-    everyone = standings.standings(mse, settings)
-    baselines = [row for row in everyone if row["baseline"]]
-    entries = [row for row in everyone if not row["baseline"]]
-    best = {kind: standings.best(entries, kind) for kind in style.RECONSTRUCTIONS}
-    leaders = [row for row in best.values() if row]
-
+    everyone = standings(mse, settings)
+    best = {kind: everyone.best(kind) for kind in RECONSTRUCTIONS}
     sounds = Sounds(run_folders)
-    ranked = sorted(entries, key=lambda row: (row not in leaders, row["free_running"]["nmse"]))
-    heard = sounds.gather([row["setting"] for row in ranked], list(utterances))
-    for index, row in enumerate(entries):
-        row["anchor"] = f"setting-{index + 1}"
-        row["place"] = index + len(baselines)
-        row["best"] = [kind for kind, leader in best.items() if leader is row]
-        row["open"] = len(entries) <= OPEN_SETTINGS or bool(row["best"])
-        row["folder"] = "results/runs/{}/h{}/s{}/reconstructions".format(*row["setting"])
-        row["heard"] = [
-            {"index": i, "utterance": utterance, "sounds": heard[row["setting"], utterance]}
-            for i, utterance in enumerate(utterances)
-            if (row["setting"], utterance) in heard
-        ]
-    groups: dict[str, list[dict]] = {}
-    for row in entries:
-        groups.setdefault(row["setting"][0], []).append(row)
+    heard = sounds.gather(_by_interest(everyone, best), list(utterances))
+    sections = [
+        _section(index, row, everyone, best, list(utterances), heard)
+        for index, row in enumerate(everyone.settings)
+    ]
+    groups: dict[str, list[Section]] = {}
+    for section in sections:
+        groups.setdefault(section.setting.recipe, []).append(section)
 
     trained = mse.loc[mse["set"] == "train", "utterance"].unique()
-    note = set(trained) == {standings.NOTE_UTTERANCE}
-    answers = [
-        standings.ladder(kind, best[kind], baselines, entries, note)
-        for kind in style.RECONSTRUCTIONS
-    ]
-    for one in answers:
-        one["strips"] = _strips(one, heard, run_folders)
-    then_and_now = standings.then_and_now(mse, settings)
-    if then_and_now:
-        then_and_now["strips"] = _free_runs(then_and_now, heard, run_folders)
+    note = set(trained) == {NOTE_UTTERANCE}
+    ladders = [ladder(everyone, kind, note=note) for kind in RECONSTRUCTIONS]
+    now = then_and_now(mse, settings)
 
     page = _environment().get_template("report.html.j2").render(
         title=title,
@@ -163,31 +202,30 @@ def write_report(
             {"name": name, "phones": segments, "order": order}
             for name, segments in utterances.items()
         ],
-        colours={
-            "original": style.ORIGINAL,
-            "teacher_forced": style.TEACHER_FORCED,
-            "free_running": style.FREE_RUNNING,
-        },
-        kinds=KINDS,
-        reconstructions=style.RECONSTRUCTIONS,
+        colours=COLOURS,
+        kinds=SOUNDS,
+        reconstructions=RECONSTRUCTIONS,
+        modes=MODES,
         corpus=corpus,
         duration=duration(corpus["hours"] * 3600),
         num_utterances=len(trained),
         subject=counted(trained),
         remarks=remarks,
-        advice=standings.advise(entries, baselines),
-        answers=answers,
-        then_and_now=then_and_now,
-        diverged=[row for row in entries if row["diverged"]],
-        cut_off=[row for row in entries if row["cut_off"]],
-        rows=entries,
+        advice=advise(everyone),
+        answers=[(one, _strips(one, heard, run_folders)) for one in ladders],
+        then_and_now=now,
+        then_and_now_strips=_free_runs(now, heard, run_folders) if now else [],
+        anchors={section.setting: section.anchor for section in sections},
+        diverged=[section for section in sections if section.standing.diverged],
+        cut_off=[section for section in sections if section.standing.cut_off],
+        sections=sections,
         groups=groups,
-        open_groups=len(entries) <= OPEN_GROUPS,
-        baselines=baselines,
-        columns=rows.measures(everyone),
+        open_groups=len(sections) <= OPEN_GROUPS,
+        baselines=everyone.baselines,
+        columns=rows.measures([*everyone.baselines, *everyone.settings]),
         by_utterance=rows.by_utterance(mse) if mse["utterance"].nunique() > 1 else [],
         utterance_rows=UTTERANCE_ROWS,
-        by_phone={key: rows.by_phone(table, entries, key) for key, table in phones.items()},
+        by_phone={key: rows.by_phone(table, everyone, key) for key, table in phones.items()},
         files={name: _file(table) for name, table in tables.items()},
         drawn={name: _picture(figure) for name, figure in drawn.items()},
         training=rows.training(settings),
@@ -210,37 +248,70 @@ def write_report(
         temporary.write_text(page, encoding="utf-8")
 
 
-def _strips(one: Mapping, heard: Mapping, run_folders: Mapping[Setting, Path]) -> list[dict]:
+def _by_interest(everyone: Standings, best: Mapping[str, Standing | None]) -> list[Setting]:
+    """Settings in the order in which the page makes room for their sounds."""
+    leaders = list(best.values())
+    ranked = sorted(
+        everyone.settings,
+        key=lambda row: (row not in leaders, row.measured["free_running"].nmse),
+    )
+    return [row.setting for row in ranked]
+
+
+def _section(
+    index: int,
+    row: Standing,
+    everyone: Standings,
+    best: Mapping[str, Standing | None],
+    utterances: Sequence[str],
+    heard: Heard,
+) -> Section:
+    leads = [kind for kind, leader in best.items() if leader is row]
+    return Section(
+        row,
+        anchor=f"setting-{index + 1}",
+        place=index + len(everyone.baselines),
+        best=leads,
+        open=len(everyone.settings) <= OPEN_SETTINGS or bool(leads),
+        heard=[
+            {"index": i, "utterance": utterance, "sounds": heard[row.setting, utterance]}
+            for i, utterance in enumerate(utterances)
+            if (row.setting, utterance) in heard
+        ],
+    )
+
+
+def _strips(one: Ladder, heard: Heard, run_folders: Mapping[Setting, Path]) -> list[dict]:
     """The best setting's first utterance under its card: the original and what became of it."""
-    shown = [key for key in heard if one["best"] and key[0] == one["best"]["setting"]]
+    shown = [key for key in heard if one.best and key[0] == one.best.setting]
     if not shown:
         return []
     setting, utterance = shown[0]
-    sounds = [(setting, kind, KINDS[kind]) for kind in ("original", one["kind"])]
+    sounds = [(setting, kind, SOUNDS[kind]) for kind in ("original", one.kind)]
     return _drawn_sounds(utterance, sounds, heard, run_folders)
 
 
-def _free_runs(
-    then_and_now: Mapping, heard: Mapping, run_folders: Mapping[Setting, Path]
-) -> list[dict]:
+def _free_runs(now: ThenAndNow, heard: Heard, run_folders: Mapping[Setting, Path]) -> list[dict]:
     """The note's utterance under the table of then and now: the original, and free runs of it."""
-    utterance = then_and_now["utterance"]
-    settings = [row["setting"] for row in then_and_now["free_runs"]]
-    if not all((setting, utterance) in heard for setting in settings):
+    settings = [row.setting for row in now.free_runs]
+    if not all((setting, now.utterance) in heard for setting in settings):
         return []
-    sounds = [(settings[0], "original", "Original")]
-    sounds += [(row["setting"], "free_running", row["name"]) for row in then_and_now["free_runs"]]
-    return _drawn_sounds(utterance, sounds, heard, run_folders)
+    sounds = [(settings[0], "original", SOUNDS["original"])]
+    sounds += [(row.setting, "free_running", row.name) for row in now.free_runs]
+    return _drawn_sounds(now.utterance, sounds, heard, run_folders)
 
 
 def _drawn_sounds(
     utterance: str,
     sounds: Sequence[tuple[Setting, str, str]],
-    heard: Mapping,
+    heard: Heard,
     run_folders: Mapping[Setting, Path],
 ) -> list[dict]:
     """Outlines and players of (setting, kind, label), as loud beside each other as they are."""
-    samples = [read_sound(run_folders[key], utterance, kind)[0] for key, kind, _ in sounds]
+    samples = [
+        read_sound(Path(run_folders[key], RunFile.RECONSTRUCTIONS), utterance, kind)
+        for key, kind, _ in sounds
+    ]
     loudest = abs(samples[0].astype(float)).max()
     return [
         {"kind": kind, "label": label, "outline": outline(one.astype(float), loudest=loudest),

@@ -121,11 +121,12 @@ def layered(needs: Mapping[str, Sequence[str]]) -> dict:
     for name in needs:
         depth(name)
     above: dict[str, set[str]] = {}
-    for name in sorted(column, key=column.get):
+    for name in sorted(column, key=column.__getitem__):
         direct = set(needs.get(name, ()))
         above[name] = direct.union(*(above[other] for other in direct))
-    nodes, height = {}, {}
-    for name in sorted(column, key=column.get):
+    nodes: dict[str, dict] = {}
+    height: dict[int, int] = {}
+    for name in sorted(column, key=column.__getitem__):
         row = height.get(column[name], 0)
         height[column[name]] = row + 1
         nodes[name] = {"name": name, "column": column[name], "row": row}

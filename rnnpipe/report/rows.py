@@ -1,25 +1,34 @@
 """The rows of the page's smaller tables, as text."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
 from rnnpipe.corpus.audio import SAMPLING_RATE
-from rnnpipe.figures.style import RECONSTRUCTIONS
-from rnnpipe.findings.stability import Start, signed
-from rnnpipe.findings.standings import best
+from rnnpipe.findings.means import SETTING
+from rnnpipe.findings.stability import Cure, Start, signed
+from rnnpipe.findings.standings import Baseline, Standing, Standings
 from rnnpipe.findings.words import aligned, significant, tenths, whole
+from rnnpipe.vocabulary import BASELINE, RECONSTRUCTIONS
 
 
-def measures(standings: Sequence[dict]) -> dict[str, list[str]]:
+def measures(standings: Sequence[Baseline | Standing]) -> dict[str, list[str]]:
     """Columns of the table by setting, aligned at the decimal point, in the order of the rows."""
-    columns = {"training_mse": aligned(row["training_mse"] for row in standings)}
+    columns = {
+        "training_mse": aligned(
+            row.training_mse if isinstance(row, Standing) else math.nan for row in standings
+        )
+    }
     for kind in RECONSTRUCTIONS:
         for measure in ("mse", "nmse"):
-            columns[f"{kind}.{measure}"] = aligned(row[kind][measure] for row in standings)
+            columns[f"{kind}.{measure}"] = aligned(
+                getattr(row.measured[kind], measure) for row in standings
+            )
         for measure in ("snr_db", "horizon_ms"):
-            columns[f"{kind}.{measure}"] = [tenths(row[kind][measure]) for row in standings]
+            columns[f"{kind}.{measure}"] = [
+                tenths(getattr(row.measured[kind], measure)) for row in standings
+            ]
     return columns
 
 
@@ -32,8 +41,8 @@ def by_utterance(mse: pd.DataFrame) -> list[dict]:
     ):
         name = utterance if set_ == "train" else f"{utterance} (held out)"
         row = {"utterance": name, "hidden": whole(hidden), "seed": whole(seed)}
-        row["recipe"] = recipe.removeprefix("baseline:")
-        row["baseline"] = recipe.startswith("baseline:")
+        row["recipe"] = recipe.removeprefix(BASELINE)
+        row["baseline"] = recipe.startswith(BASELINE)
         row["diverged"] = (group["status"] == "diverged").any()
         for measured in group.to_dict("records"):
             stop = measured["stopped_at"]
@@ -47,15 +56,15 @@ def by_utterance(mse: pd.DataFrame) -> list[dict]:
     return table
 
 
-def by_phone(table: pd.DataFrame, rows: Sequence[dict], key: str) -> dict:
+def by_phone(table: pd.DataFrame, everyone: Standings, key: str) -> dict:
     """Lay out the error by phone or by phone class: a column a recipe and kind.
 
     Parameters
     ----------
     table : DataFrame
         From `rnnpipe.reconstruction.phone_errors.mean_phone_errors`.
-    rows : sequence of dict
-        The settings of `standings`: a recipe is represented by its best one of each kind.
+    everyone : Standings
+        A recipe is represented by its best setting of each kind.
     key : {"phone", "phone_class"}
         What a row stands for.
 
@@ -65,21 +74,19 @@ def by_phone(table: pd.DataFrame, rows: Sequence[dict], key: str) -> dict:
         groups: a recipe and, by kind, the name of its setting; rows: name, phone_class, segments,
         power and a text a column.
     """
-    recipes = list(dict.fromkeys(row["setting"][0] for row in rows))
-    setting = ["recipe", "hidden_size", "seed"]
     groups, columns = [], []
-    for recipe in recipes:
-        own = [row for row in rows if row["setting"][0] == recipe]
-        leaders = {kind: best(own, kind) for kind in RECONSTRUCTIONS}
-        groups.append({"recipe": recipe, "names": {}})
-        for kind, leader in leaders.items():
+    for recipe in dict.fromkeys(row.setting.recipe for row in everyone.settings):
+        names_of: dict[str, str] = {}
+        groups.append({"recipe": recipe, "names": names_of})
+        for kind in RECONSTRUCTIONS:
             found = pd.Series(dtype=float)
+            leader = everyone.best(kind, recipe)
             if leader is not None:
-                is_own = (table[setting] == list(leader["setting"])).all(axis=1)
+                is_own = (table[SETTING] == list(leader.setting)).all(axis=1)
                 is_own &= table["reconstruction"] == kind
                 found = table[is_own].set_index(key)["mse"]
-                _, hidden, seed = leader["setting"]
-                groups[-1]["names"][kind] = f"{hidden} units, seed {seed}"
+                _, hidden, seed = leader.setting
+                names_of[kind] = f"{hidden} units, seed {seed}"
             columns.append(found)
     about = table.drop_duplicates(key).set_index(key)
     names = sorted(about.index, key=lambda name: (about.loc[name, "phone_class"], name)
@@ -124,9 +131,9 @@ def verdicts(starts: Sequence[Start], settings: pd.DataFrame) -> list[dict]:
     """What was predicted before training, against what happened."""
     return [
         {
-            "recipe": start.recipe,
-            "hidden": start.hidden_size,
-            "seed": start.seed,
+            "recipe": start.setting.recipe,
+            "hidden": start.setting.hidden_size,
+            "seed": start.setting.seed,
             "sharpness": significant(start.sharpness),
             "limit": significant(start.limit),
             "block": "–" if math.isnan(start.share) else f"{start.block} {start.share:.0f} %",
@@ -140,21 +147,21 @@ def verdicts(starts: Sequence[Start], settings: pd.DataFrame) -> list[dict]:
     ]
 
 
-def cure(row: Mapping) -> dict:
+def cure(row: Cure) -> dict:
     """One of the recipes side by side at a size that fails."""
-    seeds = row["seeds"]
+    seeds = row.seeds
 
     def of_seeds(count: int) -> str:
         return {0: "no", seeds: "yes"}.get(count, f"{count} of {seeds} seeds")
 
     return {
-        "recipe": row["recipe"],
-        "hidden": row["hidden_size"],
+        "recipe": row.recipe,
+        "hidden": row.hidden_size,
         "seeds": seeds,
-        "trains": of_seeds(row["trained"]),
-        "rises": of_seeds(row["rising"]),
-        "final_mse": significant(row["final_mse"]),
-        "reached": "never" if math.isnan(row["reached"]) else f"{row['reached']:.0f}",
-        "sharpness": significant(row["sharpness"]),
-        "limit": significant(row["limit"]),
+        "trains": of_seeds(row.trained),
+        "rises": of_seeds(row.rising),
+        "final_mse": significant(row.final_mse),
+        "reached": "never" if math.isnan(row.reached) else f"{row.reached:.0f}",
+        "sharpness": significant(row.sharpness),
+        "limit": significant(row.limit),
     }

@@ -8,13 +8,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from rnnpipe.errors import RnnpipeError
+from rnnpipe.corpus.audio import SAMPLING_RATE
+from rnnpipe.reconstruction.sounds import read_sound
+from rnnpipe.vocabulary import SOUNDS, RunFile, Setting
 
-KINDS = {
-    "original": "Original",
-    "teacher_forced": "Teacher-forced",
-    "free_running": "Free-running",
-}
 MEGABYTE = 2**20
 SHARE = 0.45 * MEGABYTE  # of the page, for each setting
 LEAST, MOST = 8 * MEGABYTE, 48 * MEGABYTE
@@ -29,7 +26,7 @@ class Sounds:
         Folders that hold reconstructions/, by (recipe, hidden size, seed).
     """
 
-    def __init__(self, folders: Mapping[tuple[str, int, int], Path]) -> None:
+    def __init__(self, folders: Mapping[Setting, Path]) -> None:
         self.folders = folders
         self.blocks: dict[str, str] = {}
         self.size = 0
@@ -37,8 +34,8 @@ class Sounds:
         self._originals: dict[str, str] = {}
 
     def gather(
-        self, settings: Sequence[tuple[str, int, int]], utterances: Sequence[str]
-    ) -> dict[tuple[tuple[str, int, int], str], dict[str, str]]:
+        self, settings: Sequence[Setting], utterances: Sequence[str]
+    ) -> dict[tuple[Setting, str], dict[str, str]]:
         """Take the sounds of the settings in turn until the page is full.
 
         The first utterance of every setting comes first, then the second of every setting.
@@ -60,7 +57,7 @@ class Sounds:
         RnnpipeError
             A WAV file is missing.
         """
-        taken = {}
+        taken: dict[tuple[Setting, str], dict[str, str]] = {}
         for utterance in utterances:
             for setting in settings:
                 new = dict(self._read(setting, utterance))
@@ -73,34 +70,18 @@ class Sounds:
                     self.size += len(block)
         return taken
 
-    def _read(self, setting: tuple[str, int, int], utterance: str) -> Iterator[tuple[str, str]]:
+    def _read(self, setting: Setting, utterance: str) -> Iterator[tuple[str, str]]:
         """Yield the sounds of a setting by kind; the original is that of every setting."""
-        for kind in KINDS:
+        for kind in SOUNDS:
             if kind == "original":
                 if utterance in self._originals:
                     continue
                 self._originals[utterance] = f"s{len(self.blocks)}"
-            samples, rate = read_sound(self.folders[setting], utterance, kind)
+            folder = Path(self.folders[setting], RunFile.RECONSTRUCTIONS)
+            samples = read_sound(folder, utterance, kind)
             flac = io.BytesIO()
-            soundfile.write(flac, samples, rate, format="FLAC", subtype="PCM_16")
+            soundfile.write(flac, samples, SAMPLING_RATE, format="FLAC", subtype="PCM_16")
             yield kind, base64.b64encode(flac.getvalue()).decode("ascii")
-
-
-def read_sound(folder: str | Path, utterance: str, kind: str) -> tuple[np.ndarray, int]:
-    """Read one WAV of a setting as int16 samples, and their rate.
-
-    Raises
-    ------
-    RnnpipeError
-        It is not there.
-    """
-    wav = Path(folder) / "reconstructions" / f"{utterance.replace('/', '-')}.{kind}.wav"
-    if not wav.is_file():
-        raise RnnpipeError(
-            f"{wav}: the report needs this sound, and it is not there. "
-            "Run the reconstructions again."
-        )
-    return soundfile.read(wav, dtype="int16")
 
 
 def outline(samples: np.ndarray, points: int = 240, loudest: float = 1.0) -> str:

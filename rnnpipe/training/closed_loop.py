@@ -14,8 +14,7 @@ the truth in each sample leads streams through places where all would get lost, 
 these: the share of the true sample falls, by the same factor an update, until it can be left out.
 """
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 
@@ -47,7 +46,6 @@ GROUP = 24
 # takes 200 samples, a window, to pull an error down to a third: a run that holds so holds alone.
 # Ending at 0.001 is too late to learn to do without: fewer seeds get through every place.
 TRUE_SHARE = (0.3, 0.005)
-WEIGHTS = ("W", "V", "M", "b", "U", "c")
 
 
 @dataclass(frozen=True)
@@ -105,15 +103,8 @@ class Streams:
         )
 
 
-def closed_loop_passes(
-    network: Network,
-    recipe: Recipe,
-    num_updates: int,
-    signals: Sequence[Tensor],
-    phones: Sequence[Tensor],
-    threads: int = 1,
-) -> Iterator[tuple[float, int]]:
-    """Roll streams on without end; each pass leaves its gradient in the weights.
+class ClosedLoop:
+    """Streams that roll on on their own samples; each pass leaves its gradient in the weights.
 
     Parameters
     ----------
@@ -131,28 +122,56 @@ def closed_loop_passes(
     threads : int
         How many groups of streams may roll at a time.
 
-    Yields
-    ------
-    error : float
-        Mean squared error, each square cut off at `error_bound`.
-    samples : int
-        How many samples were predicted.
+    Attributes
+    ----------
+    passes : int
+        How many were made.
+    places : Streams
+        Where lost streams are put back to.
+    streams : Streams
+        Where the streams are now.
     """
-    speech = arrange(signals, phones, recipe.steps)
-    places = true_places(network, speech)
-    streams = draw(places, recipe.streams)
-    with ThreadPoolExecutor(threads) as pool:
-        for update in itertools.count():
-            share = feedback_share(recipe, update / num_updates)
-            if update and update % UPDATES_PER_PLACES == 0:
-                places = true_places(network, speech)
-            error, samples, streams, lost = one_pass(network, recipe, speech, streams, share, pool)
-            yield error, samples
-            ended = streams.position >= speech.sizes[streams.utterance]
-            if share:  # from true windows none gets lost, however bad the network still is
-                streams = draw(places, recipe.streams).where(lost, streams)
-                ended |= lost & (torch.rand(recipe.streams) < SHARE_TO_BEGINNINGS)
-            streams = beginnings(network, speech, recipe.streams).where(ended, streams)
+
+    def __init__(
+        self,
+        network: Network,
+        recipe: Recipe,
+        num_updates: int,
+        signals: Sequence[Tensor],
+        phones: Sequence[Tensor],
+        threads: int = 1,
+    ) -> None:
+        self.network, self.recipe, self.num_updates = network, recipe, num_updates
+        self.threads = threads
+        self.speech = arrange(signals, phones, recipe.steps)
+        self.passes = 0
+        self.places = true_places(network, self.speech)
+        self.streams = draw(self.places, recipe.streams)
+
+    def next_pass(self) -> tuple[float, int]:
+        """Roll all streams on by a chunk.
+
+        Returns
+        -------
+        error : float
+            Mean squared error, each square cut off at `error_bound`.
+        samples : int
+            How many samples were predicted.
+        """
+        share = feedback_share(self.recipe, self.passes / self.num_updates)
+        if self.passes and self.passes % UPDATES_PER_PLACES == 0:
+            self.places = true_places(self.network, self.speech)
+        error, samples, streams, lost = roll_on(
+            self.network, self.recipe, self.speech, self.streams, share, self.threads
+        )
+        ended = streams.position >= self.speech.sizes[streams.utterance]
+        if share:  # from true windows none gets lost, however bad the network still is
+            streams = draw(self.places, self.recipe.streams).where(lost, streams)
+            ended |= lost & (torch.rand(self.recipe.streams) < SHARE_TO_BEGINNINGS)
+        start = beginnings(self.network, self.speech, self.recipe.streams)
+        self.streams = start.where(ended, streams)
+        self.passes += 1
+        return error, samples
 
 
 def feedback_share(recipe: Recipe, progress: float) -> float:
@@ -166,13 +185,13 @@ def feedback_share(recipe: Recipe, progress: float) -> float:
     return 1 - first * (last / first) ** (mixed / recipe.mixing)
 
 
-def one_pass(
+def roll_on(
     network: Network,
     recipe: Recipe,
     speech: Speech,
     streams: Streams,
     share: float,
-    pool: ThreadPoolExecutor,
+    threads: int,
 ) -> tuple[float, int, Streams, Tensor]:
     """Roll all streams on by a chunk, and leave the gradient of the error in the weights.
 
@@ -187,20 +206,22 @@ def one_pass(
     signal = torch.cat((streams.window, target), dim=1)
     if recipe.input_noise:
         signal = signal + recipe.input_noise * torch.randn_like(signal)
-    weights = [getattr(network, name) for name in WEIGHTS]
+    trained = [weight for weight in network.weights if weight.numel()]
 
     def roll(group: slice) -> tuple:
         mix = torch.full_like(target[group], share)
-        parts = (signal[group], mix, phones[group])
-        y, fed, state = roll_out(*(part.t() for part in parts), streams.state[group], *weights)
+        heard = (signal[group].t(), mix.t(), phones[group].t())
+        y, fed, state = roll_out(*heard, streams.state[group], network.weights)
         squares = (y.t() - target[group]) ** 2
         loss = (valid[group] * squares.clamp(max=recipe.error_bound)).sum() / count
-        gradients = torch.autograd.grad(loss, weights)
+        gradients = torch.autograd.grad(loss, trained)
         return loss.detach(), squares.detach(), fed.t()[:, recipe.steps :], state, gradients
 
     groups = [slice(i, i + GROUP) for i in range(0, recipe.streams, GROUP)]
-    losses, squares, windows, states, gradients = zip(*pool.map(roll, groups), strict=True)
-    for weight, parts in zip(weights, zip(*gradients, strict=True), strict=True):
+    with ThreadPoolExecutor(threads) as pool:
+        rolled = list(pool.map(roll, groups))
+    losses, squares, windows, states, gradients = zip(*rolled, strict=True)
+    for weight, parts in zip(trained, zip(*gradients, strict=True), strict=True):
         weight.grad = torch.stack(parts).sum(0)
     position = streams.position + recipe.steps
     streams = Streams(streams.utterance, position, torch.cat(windows), torch.cat(states))

@@ -1,7 +1,7 @@
 """A recipe: how to train, with every choice that the 2014 note left open or made."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -126,6 +126,19 @@ class Recipe:
         if unknown:
             raise RnnpipeError(f"A recipe has no {', '.join(sorted(unknown))}.")
         return cls(**config)
+
+    def updates_per_epoch(self, sizes: Sequence[int]) -> float:
+        """How many updates see as many samples as the utterances have to predict, `sizes` each."""
+        if self.backpropagation == "whole_utterance":
+            return len(sizes)
+        return sum(sizes) / (self.streams * self.steps)
+
+    def num_updates(self, sizes: Sequence[int]) -> int:
+        """Length of a training on utterances that have `sizes` samples to predict."""
+        if self.updates is not None:
+            return self.updates
+        assert self.epochs is not None  # one of the two is given
+        return max(1, round(self.epochs * self.updates_per_epoch(sizes)))
 
     def learning_rate_at(self, progress: float) -> float:
         """Learning rate where `progress`, in [0, 1], is the share of the training gone by."""

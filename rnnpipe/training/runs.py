@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rnnpipe.files import replacing
+from rnnpipe.vocabulary import RunFile, Setting
 
 if TYPE_CHECKING:  # reading a summary needs no torch, which takes seconds to load
     from torch import Tensor
@@ -61,38 +61,32 @@ class TrainedRun:
     wall_seconds: float
 
 
-def save_run(
-    run: TrainedRun,
-    setting: Mapping[str, Any],
-    model: str | Path,
-    snapshots: str | Path,
-    history: str | Path,
-    summary: str | Path,
-) -> None:
+def save_run(run: TrainedRun, setting: Setting, folder: str | Path) -> None:
     """Write a training's network, snapshots, history and summary.
 
     Parameters
     ----------
     run : TrainedRun
         What `train` returned.
-    setting : mapping
-        recipe, hidden_size and seed; they lead the summary.
-    model, snapshots, history, summary : path
-        Two safetensors, a Parquet and a JSON file.
+    setting : Setting
+        It leads the summary.
+    folder : path
+        Gets the files that `rnnpipe.vocabulary.RunFile` names.
     """
     from safetensors.torch import save_file
 
-    run.network.save(model)
-    with replacing(snapshots) as temporary:
+    folder = Path(folder)
+    run.network.save(folder / RunFile.MODEL)
+    with replacing(folder / RunFile.SNAPSHOTS) as temporary:
         weights = {
             f"{taken}/{name}": weight.cpu()
             for taken, network in run.snapshots.items()
             for name, weight in network.items()
         }
         save_file(weights, temporary)
-    with replacing(history) as temporary:
+    with replacing(folder / RunFile.HISTORY) as temporary:
         run.history.to_parquet(temporary, index=False)
-    about = dict(setting) | {
+    about = setting._asdict() | {
         "parameters": run.network.num_parameters(),
         "updates": len(run.history),
         "samples": run.samples,
@@ -104,7 +98,7 @@ def save_run(
         "lowest_at": run.lowest_at,
         "risen_at": run.risen_at,
     }
-    with replacing(summary) as temporary:
+    with replacing(folder / RunFile.SUMMARY) as temporary:
         temporary.write_text(json.dumps(about, indent=2) + "\n")
 
 

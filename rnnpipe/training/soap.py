@@ -12,7 +12,7 @@ The samples of a window of speech are all but equal to their neighbours. Plain A
 each weight on its own, crawls along the directions that tell them apart.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -51,7 +51,7 @@ class Soap(torch.optim.Optimizer):
         super().__init__([{"params": list(stack)} for stack in stacks], how)
 
     @torch.no_grad()
-    def step(self, closure: Callable | None = None) -> None:
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Take one step; the first one only looks at the gradient."""
         for group in self.param_groups:
             first = group["params"][0]

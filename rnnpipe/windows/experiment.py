@@ -60,7 +60,7 @@ def describe(series: Sequence[Series], num_phones: int) -> Experiment:
     """
     utterances, sums = [], ExactSums()
     for one in series:
-        utterances.append(one.utterance)
+        utterances.append(one.item)
         sums.add(one.samples)
     mean, std = sums.statistics()
     if std == 0:

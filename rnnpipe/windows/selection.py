@@ -3,15 +3,15 @@
 import difflib
 import fnmatch
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
-from rnnpipe.corpus.phones import PHONES
+from rnnpipe.corpus.phones import PHONES, Segment
 from rnnpipe.corpus.splits import SPEAKERS, STANDARD_SPLITS, standard_split
 from rnnpipe.errors import RnnpipeError
-from rnnpipe.windows.items import phone_id, place
+from rnnpipe.windows.items import Place, phone_id, place
+from rnnpipe.windows.store import PhoneTable
 
 
 def select(
@@ -19,7 +19,7 @@ def select(
     patterns: Sequence[str],
     rejected: Collection[str] = (),
     *,
-    phones: Callable[[str], Iterable[Mapping]] = lambda utterance: (),
+    phones: Callable[[str], Iterable[Segment]] = lambda utterance: (),
     order: int = 0,
     key: str = "experiment.utterances",
 ) -> list[str]:
@@ -38,7 +38,7 @@ def select(
     rejected : collection of str
         Ids that the corpus has but that could not be read.
     phones : callable
-        Gives the phones of an utterance: start, end and label of each.
+        Gives the phones of an utterance.
     order : int
         Samples that are given: of a phone that lies within the first of an utterance, nothing is
         left to predict.
@@ -66,7 +66,7 @@ def select(
         _warn_if_partial(key, parent if parents else wanted, matches or parents)
         if parents:
             found = _phones(parents, phone.lower(), phones)
-            matches = [one for one in found if place(one).end > order]
+            matches = [item for item in found if _end(item) > order]
             if found and not matches:
                 problems.append(
                     f"{key}: {found[0]} lies within the first {order} samples, which are given "
@@ -90,14 +90,12 @@ def select_from(
     key: str,
 ) -> list[str]:
     """Pick from a table of utterances as `windows.extract` writes it; see `select`."""
-    table = pq.read_table(utterances, columns=["utterance", "phones"])
-    available = table["utterance"].to_pylist()
-    rows = {utterance: row for row, utterance in enumerate(available)}
+    table = PhoneTable(utterances)
     return select(
-        available,
+        list(table),
         patterns,
         rejected,
-        phones=lambda utterance: table["phones"][rows[utterance]].as_py(),
+        phones=table.__getitem__,
         order=order,
         key=key,
     )
@@ -111,7 +109,7 @@ def check_apart(utterances: Sequence[str], held_out: Sequence[str]) -> None:
     RnnpipeError
         If a held-out item has samples to predict of one to train on; names them.
     """
-    trained: dict[str, list] = {}
+    trained: dict[str, list[Place]] = {}
     for one in map(place, utterances):
         trained.setdefault(one.utterance, []).append(one)
     both = [
@@ -127,6 +125,11 @@ def check_apart(utterances: Sequence[str], held_out: Sequence[str]) -> None:
         )
 
 
+def _end(item: str) -> float:
+    phone = place(item).phone
+    return math.inf if phone is None else phone.end
+
+
 def _utterances(available: Sequence[str], wanted: str) -> list[str]:
     """Utterances that a pattern without a phone picks."""
     if wanted.lower() in STANDARD_SPLITS:
@@ -137,14 +140,14 @@ def _utterances(available: Sequence[str], wanted: str) -> list[str]:
 
 
 def _phones(
-    utterances: Sequence[str], wanted: str, phones: Callable[[str], Iterable[Mapping]]
+    utterances: Sequence[str], wanted: str, phones: Callable[[str], Iterable[Segment]]
 ) -> list[str]:
     """Phones of utterances that a label picks, a label with the first sample, or a glob of them."""
     matches = []
     for utterance in utterances:
         for phone in phones(utterance):
             item = phone_id(utterance, phone)
-            names = (phone["label"], f"{phone['label']}-{phone['start']}", item.rsplit("/")[-1])
+            names = (phone.label, f"{phone.label}-{phone.start}", item.rsplit("/")[-1])
             if any(fnmatch.fnmatchcase(name, wanted) for name in names):
                 matches.append(item)
     return matches
@@ -154,7 +157,7 @@ def _nothing(
     available: Sequence[str],
     pattern: str,
     parents: Sequence[str],
-    phones: Callable[[str], Iterable[Mapping]],
+    phones: Callable[[str], Iterable[Segment]],
     rejected: Collection[str],
 ) -> str:
     """Say that a pattern picks nothing, and what is nearest to it."""
@@ -169,12 +172,10 @@ def _nothing(
             "results/corpus/rejected.csv says why."
         )
     if of_a_phone and parents:
-        there = {phone["label"]: None for one in parents for phone in phones(one)}
+        there = {phone.label: None for one in parents for phone in phones(one)}
         if label.split("-")[0] in there:  # the label is right, its first sample is not
             there = {
-                f"{phone['label']}-{phone['start']}": None
-                for one in parents
-                for phone in phones(one)
+                f"{phone.label}-{phone.start}": None for one in parents for phone in phones(one)
             }
         nearest = difflib.get_close_matches(label, there, n=3, cutoff=0.0)
         return f"{parent} has no phone {label!r}; the nearest are {', '.join(nearest)}."

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,7 @@ class Series:
 
     Parameters
     ----------
-    utterance : str
+    item : str
         Its id; see `rnnpipe.windows.items`.
     samples : int16 array, shape (order + T,)
         All its samples; the first `order` are given, the rest are to be predicted.
@@ -32,7 +32,7 @@ class Series:
         Phone of each sample to predict.
     """
 
-    utterance: str
+    item: str
     samples: np.ndarray
     phones: np.ndarray
 
@@ -88,21 +88,29 @@ class StoredSeries(Sequence[Series]):
     ) -> None:
         self._items, self._places, self.sizes = items, places, sizes
         self._open = lru_cache(KEPT)(_open)
-        self._read = lru_cache(KEPT)(self._read)
+        self._read = lru_cache(KEPT)(self._joined)
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def __getitem__(self, index: int) -> Series:
-        item, whole = self._items[index], self._read(self._places[index])
-        lies_in = place(item)
-        if lies_in.start is None:
-            return whole
-        first = lies_in.first_given(whole.order)
-        phones = whole.phones[first : lies_in.end - whole.order]
-        return Series(item, whole.samples[first : lies_in.end], phones)
+    @overload
+    def __getitem__(self, index: int) -> Series: ...
 
-    def _read(self, stored: Stored) -> Series:
+    @overload
+    def __getitem__(self, index: slice) -> "StoredSeries": ...
+
+    def __getitem__(self, index: int | slice) -> "Series | StoredSeries":
+        if isinstance(index, slice):
+            return StoredSeries(self._items[index], self._places[index], self.sizes[index])
+        item, whole = self._items[index], self._read(self._places[index])
+        phone = place(item).phone
+        if phone is None:
+            return whole
+        first = phone.first_given(whole.order)
+        phones = whole.phones[first : phone.end - whole.order]
+        return Series(item, whole.samples[first : phone.end], phones)
+
+    def _joined(self, stored: Stored) -> Series:
         """Join the windows of an utterance."""
         file, about = self._open(stored.path)
         columns = ["context", "samples", "phones"]
@@ -160,8 +168,8 @@ def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> Store
         utterances,
         [found[one.utterance] for one in places],
         [
-            found[one.utterance].size if one.start is None else one.num_predicted(about["order"])
-            for one in places
+            found[utterance].size if phone is None else phone.num_predicted(about["order"])
+            for utterance, phone in places
         ],
     )
 

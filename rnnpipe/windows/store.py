@@ -7,7 +7,7 @@ group: it is found by the footer alone, and read without reading anything else.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -143,6 +143,27 @@ def gather_utterances(parts: Sequence[str | Path], table: str | Path) -> int:
     return rows.num_rows
 
 
+class PhoneTable(Mapping[str, tuple[Segment, ...]]):
+    """The phones of each utterance, by its id, from a table that `gather_utterances` wrote.
+
+    An utterance's phones are read out of the table when they are asked for.
+    """
+
+    def __init__(self, table: str | Path) -> None:
+        rows = pq.read_table(table, columns=["utterance", "phones"])
+        self._phones = rows["phones"]
+        self._rows = {name: row for row, name in enumerate(rows["utterance"].to_pylist())}
+
+    def __getitem__(self, utterance: str) -> tuple[Segment, ...]:
+        return tuple(Segment(**phone) for phone in self._phones[self._rows[utterance]].as_py())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
 def _batched(utterances: Iterable[Utterance], size: int) -> Iterator[list[Utterance]]:
     remaining = iter(utterances)
     while some := list(islice(remaining, size)):
@@ -172,7 +193,9 @@ def _window_rows(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of each utterance; all are made at a time, which is quicker."""
     order, length = (schema.field(name).type.list_size for name in ("context", "samples"))
-    names, counts, starts, num_valid, context, samples, phones = ([] for _ in range(7))
+    names: list[str] = []
+    starts: list[int] = []
+    counts, num_valid, context, samples, phones = ([] for _ in range(5))
     for utterance in utterances:
         size = utterance.samples.size
         folded = fold(utterance.phones, inventory)

@@ -22,6 +22,7 @@ from rnnpipe.dynamics.measure import measure
 from rnnpipe.dynamics.stretches import Stretch, cut_stretches
 from rnnpipe.findings import stability
 from rnnpipe.kernels.recurrence import CELLS, carried_back, recur_plain, state_size
+from rnnpipe.kernels.weights import Weights
 from rnnpipe.model import Network
 from rnnpipe.training.recipes import Recipe
 from rnnpipe.training.train import train
@@ -56,10 +57,10 @@ def plain_error(network, one):
     def error(row):
         parts = row.split([math.prod(shape) for shape in shapes.values()])
         w = {name: part.view(shapes[name]) for name, part in zip(shapes, parts, strict=True)}
-        layer = {name: w[name] for name in ("W", "V", "M", "d", "b")}
+        weights = Weights(**w)
         state = row.new_zeros(1, state_size(network.cell, len(w["M"])))
         speech = one.signal[None], one.phones[None]
-        h, _ = recur_plain(*speech, **layer, state=state, cell=network.cell)
+        h, _ = recur_plain(*speech, weights, state, network.cell)
         y = h[:, :, 0] @ w["U"] + w["c"]
         return ((y - one.signal[len(w["W"]) :]) ** 2).mean()
 
@@ -193,9 +194,8 @@ def test_gradients_are_carried_back_through_the_jacobians(cell):
             jacobian = [(step(t, state + e) - step(t, state - e)) / 2e-6 for e in nudges]
             v = np.array(jacobian) @ v
     double = network.double()
-    weights = (double.W, double.V, double.M, double.d, double.b)
     inputs = torch.tensor(signal), torch.tensor(phones)
-    found = carried_back(*inputs, *weights, cell, ends, vectors, steps)
+    found = carried_back(*inputs, double.weights, cell, ends, vectors, steps)
     np.testing.assert_allclose(np.exp(found), wanted, rtol=1e-6, atol=1e-12)
 
 

@@ -14,6 +14,7 @@ from rnnpipe.figures.sizes import plot_mse_over_hidden_size
 from rnnpipe.figures.stability import plot_stability
 from rnnpipe.figures.waveforms import plot_waveforms
 from rnnpipe.findings import stability
+from rnnpipe.vocabulary import Setting
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,9 @@ def test_the_figure_of_stability_names_its_limits_and_sizes(results):
 
 
 def test_stability_of_one_setting_without_limits_or_gradients_is_drawn(tmp_path):
-    lone = stability.Start("a", 3, 0, np.inf, np.nan, -np.inf, "c", 60.0, True, True, False)
+    lone = stability.Start(
+        Setting("a", 3, 0), np.inf, np.nan, -np.inf, "c", 60.0, True, True, False
+    )
     rows = history(0.5, 2, True, False, np.random.default_rng(0))
     nothing = pd.DataFrame(
         [{"lags": [1, 2], "gradient_median": [0, 0], "gradient_p90": [0, np.inf]}]

@@ -19,8 +19,10 @@ def mse(known, new, linear=0.1):
     ):
         for which, nmse in values.items():
             for kind, value in zip(("teacher_forced", "free_running"), nmse, strict=True):
-                rows.append((recipe, hidden, hidden, which, kind, value, which, "ok", math.nan))
-    names = "recipe hidden_size seed utterance reconstruction nmse set status stopped_at"
+                about = (recipe, hidden, hidden, which, kind)
+                rows.append((*about, value, value, 3.4, which, "ok", math.nan))
+    names = "recipe hidden_size seed utterance reconstruction mse nmse horizon_ms set status "
+    names += "stopped_at"
     return pd.DataFrame(rows, columns=names.split())
 
 

@@ -7,14 +7,13 @@ import pytest
 from helpers.dynamics import measured
 
 from rnnpipe.findings.stability import Start, answer, at_start, cures, reached, subject
+from rnnpipe.vocabulary import Setting
 
 
 def start(hidden, seed=0, *, sharpness=50.0, lyapunov=-0.5, rises=False, **changed) -> Start:
-    given = {"recipe": "note", "limit": 200.0, "block": "U", "share": 70.0, "diverges": False}
-    given |= {"trains": True} | changed
-    return Start(
-        hidden_size=hidden, seed=seed, sharpness=sharpness, lyapunov=lyapunov, rises=rises, **given
-    )
+    given = {"limit": 200.0, "block": "U", "share": 70.0, "diverges": False, "trains": True}
+    setting = Setting(changed.pop("recipe", "note"), hidden, seed)
+    return Start(setting, sharpness=sharpness, lyapunov=lyapunov, rises=rises, **(given | changed))
 
 
 def note(**largest):
@@ -125,10 +124,10 @@ def test_cures_stand_side_by_side_at_the_sizes_that_fail():
     runs = [run(final_training_mse=error) for error in (0.4, 0.3, 0.5, 0.4, 0.35)]
     histories = [history(1, 0.4), history(1, 0.4), history(1, 0.5), history(1), history(1, 1, 0.4)]
     rows = cures(starts, runs, histories)
-    assert [(row["hidden_size"], row["recipe"]) for row in rows] == [(400, "note"), (400, "half")]
+    assert [(row.hidden_size, row.recipe) for row in rows] == [(400, "note"), (400, "half")]
     first, second = rows
-    assert (first["seeds"], first["trained"], first["rising"]) == (2, 1, 2)
-    assert first["final_mse"] == pytest.approx(0.4)
-    assert math.isnan(first["reached"]), "half of the seeds never get there"
-    assert (second["rising"], second["limit"], second["reached"]) == (0, 400.0, 3.0)
+    assert (first.seeds, first.trained, first.rising) == (2, 1, 2)
+    assert first.final_mse == pytest.approx(0.4)
+    assert math.isnan(first.reached), "half of the seeds never get there"
+    assert (second.rising, second.limit, second.reached) == (0, 400.0, 3.0)
     assert cures(starts[:1], runs[:1], histories[:1]) == []

@@ -8,7 +8,8 @@ import pytest
 from helpers.dynamics import measured
 from helpers.speech import series
 
-from rnnpipe.findings.tables import compared, gather, outcome
+from rnnpipe.findings.standings import beaten, compared
+from rnnpipe.findings.tables import gather
 from rnnpipe.reconstruction import baselines
 from rnnpipe.reconstruction.baselines import baseline_rows
 from rnnpipe.reconstruction.metrics import measure
@@ -204,30 +205,30 @@ def test_whole_numbers_stay_whole_in_the_files(runs, tmp_path):
     ],
 )
 def test_what_the_outcome_says(forced, free, said):
-    assert outcome(RUN, rows(forced, free), BASELINE) == said
+    _, settings = gather([RUN], [rows(forced, free)], [QUIET], BASELINE)
+    assert settings["outcome"].tolist() == [said]
 
 
 def test_a_diverged_training_is_all_that_its_outcome_says():
-    assert outcome(DIVERGED, rows(0.01, 0.01), BASELINE) == "Training diverged at update 7."
+    _, settings = gather([DIVERGED], [rows(0.01, 0.01)], [RISING], BASELINE)
+    assert settings["outcome"].tolist() == ["Training diverged at update 7."]
 
 
 def test_level_means_within_a_hundredth():
     for nmse, word in ((0.989, "better than"), (0.991, "level with"), (1.009, "level with")):
-        assert compared(nmse, {"silence": 1.0, "linear": 0.1})["against"].startswith(
-            f"{word} silence"
-        )
-    assert compared(1.011, {"silence": 1.0})["against"] == "worse than every baseline"
+        assert compared(nmse, {"silence": 1.0, "linear": 0.1}).startswith(f"{word} silence")
+    assert compared(1.011, {"silence": 1.0}) == "worse than every baseline"
     # of the baseline, not of 1
-    assert compared(0.102, {"linear": 0.1})["against"] == "worse than every baseline"
+    assert compared(0.102, {"linear": 0.1}) == "worse than every baseline"
 
 
 @pytest.mark.parametrize(
     ("nmse", "beats"),
-    [(0.05, "all"), (0.2, "silence, persistence"), (0.5, "silence"), (2, "none"), (math.nan, "–")],
+    [(0.05, "all"), (0.2, "2 of 3"), (0.5, "1 of 3"), (2, "none"), (math.nan, "none")],
 )
 def test_which_baselines_are_beaten(nmse, beats):
     marks = {"silence": 1.0, "persistence": 0.25, "linear": 0.1}
-    assert compared(nmse, marks)["beats"] == beats
+    assert beaten(nmse, marks) == beats
 
 
 # --- baselines and runs -------------------------------------------------------------------------

@@ -4,15 +4,16 @@ import numpy as np
 import pandas as pd
 import soundfile
 
+from rnnpipe.corpus.phones import Segment
 from rnnpipe.figures.curves import plot_training_curves
 from rnnpipe.figures.free_runs import plot_free_runs
 from rnnpipe.figures.sizes import plot_mse_over_hidden_size
 from rnnpipe.figures.stability import plot_stability
-from rnnpipe.figures.style import RECONSTRUCTIONS
 from rnnpipe.findings import stability
-from rnnpipe.findings.means import leaders
+from rnnpipe.findings.means import leaders, mean_over_utterances
 from rnnpipe.reconstruction import phone_errors
 from rnnpipe.report import page as report
+from rnnpipe.vocabulary import RECONSTRUCTIONS, Setting, sound_path
 
 HOSTILE = "<script>alert('$x_1$')</script>"
 ORDER = 200
@@ -23,10 +24,14 @@ PHONES = [
 
 
 CURES = [
-    {"recipe": "dumoulin2014", "hidden_size": 100, "seeds": 3, "trained": 1, "rising": 3,
-     "sharpness": 301.23, "limit": 200.0, "final_mse": np.nan, "reached": np.nan},
-    {"recipe": "half_rate", "hidden_size": 100, "seeds": 1, "trained": 1, "rising": 0,
-     "sharpness": 299.0, "limit": 400.0, "final_mse": 0.41234, "reached": 321.0},
+    stability.Cure(
+        "dumoulin2014", 100, seeds=3, trained=1, rising=3,
+        sharpness=301.23, limit=200.0, final_mse=np.nan, reached=np.nan,
+    ),
+    stability.Cure(
+        "half_rate", 100, seeds=1, trained=1, rising=0,
+        sharpness=299.0, limit=400.0, final_mse=0.41234, reached=321.0,
+    ),
 ]  # fmt: skip
 
 
@@ -38,7 +43,7 @@ class Results:
         self.folder = folder
         self.utterances = utterances
         rng = np.random.default_rng(seed)
-        self.settings_keys = [(r, h, s) for r in recipes for h in sizes for s in seeds]
+        self.settings_keys = [Setting(r, h, s) for r in recipes for h in sizes for s in seeds]
         self.diverged = self.settings_keys[len(sizes) * len(seeds) - 1]
         self.original = {u: speech(seed=i) for i, u in enumerate(utterances)}
         self.sounds, self.run_folders, self.histories = {}, {}, {}
@@ -73,7 +78,7 @@ class Results:
             })  # fmt: skip
             self.starts.append(
                 stability.Start(
-                    *key, sharpness=3.0 * hidden, limit=np.nan if key[0] == "clipped" else 200.0,
+                    key, sharpness=3.0 * hidden, limit=np.nan if key[0] == "clipped" else 200.0,
                     lyapunov=-0.5, block="U", share=70.0,
                     rises=bad, diverges=bad, trains=not bad,
                 )
@@ -104,8 +109,8 @@ class Results:
             if name != "original":
                 samples[:ORDER] = original[:ORDER]
             self.sounds[key, utterance, name] = samples
-            file = f"{utterance.replace('/', '-')}.{name}.wav"
-            soundfile.write(self.run_folders[key] / "reconstructions" / file, samples, 16_000)
+            path = sound_path(self.run_folders[key] / "reconstructions", utterance, name)
+            soundfile.write(path, samples, 16_000)
 
     def draw(self):
         """Draw the figures of the page, as the workflow does."""
@@ -125,7 +130,7 @@ class Results:
                     self.sounds[key, utterance, "free_running"],
                     horizon(),
                 )
-                for recipe, key in leaders(self.mse).items()
+                for recipe, key in leaders(mean_over_utterances(self.mse), "free_running").items()
             },
             self.original[utterance],
             phone_segments(),
@@ -139,7 +144,7 @@ class Results:
         errors = phone_errors.gather_phone_errors(
             self.settings_keys,
             [self.run_folders[key] / "reconstructions" for key in self.settings_keys],
-            {utterance: PHONE_MAPPINGS for utterance in self.utterances},
+            {utterance: phone_segments() for utterance in self.utterances},
             ORDER,
             1500.0,
         )
@@ -210,10 +215,7 @@ def dynamics(hidden):
 def phone_segments(rate=16_000):
     ends = np.cumsum([round(seconds * rate) for _, seconds in PHONES])
     starts = [0, *ends[:-1]]
-    return [(int(a), int(b), p[0]) for a, b, p in zip(starts, ends, PHONES, strict=True)]
-
-
-PHONE_MAPPINGS = [dict(zip(("start", "end", "label"), p, strict=True)) for p in phone_segments()]
+    return [Segment(int(a), int(b), p[0]) for a, b, p in zip(starts, ends, PHONES, strict=True)]
 
 
 def speech(seed):

@@ -5,11 +5,17 @@ import pytest
 import torch
 
 from rnnpipe.kernels.closed_loop import exponent, exponent_plain, roll_out, roll_out_plain
+from rnnpipe.kernels.weights import Weights
 
 # Steps, streams, hidden units, window, phones: rolls that are shorter and longer than the window.
 SHAPES = [(1, 1, 1, 1, 1), (13, 3, 5, 29, 4), (37, 5, 33, 11, 6)]
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 NAMES = ("W", "V", "M", "b", "U", "c")
+
+
+def packed(W, V, M, b, U, c) -> Weights:
+    """The weights of a tanh network, which has no second bias."""
+    return Weights(W, V, M, W[:0, 0], b, U, c)
 
 
 def problem(shape, dtype=torch.float64, seed=0, scale=1.0):
@@ -31,7 +37,7 @@ def problem(shape, dtype=torch.float64, seed=0, scale=1.0):
 def results(function, inputs, weights, loss_weights):
     """Predictions, samples fed back, last state, and the gradients of a weighted sum."""
     weights = [weight.clone().requires_grad_() for weight in weights]
-    y, fed, state = function(*inputs, *weights)
+    y, fed, state = function(*inputs, packed(*weights))
     (y * loss_weights).sum().backward()
     assert not (fed.requires_grad or state.requires_grad)
     gradients = {f"d{name}": w.grad for name, w in zip(NAMES, weights, strict=True)}
@@ -66,7 +72,7 @@ def test_at_both_ends_of_the_share_the_two_agree_too(fed_back):
 
 def test_the_plain_roll_out_is_a_list_that_grows():
     (signal, share, phones, state), weights, _ = problem((9, 2, 4, 3, 5))
-    y, fed, last = roll_out_plain(signal, share, phones, state, *weights)
+    y, fed, last = roll_out_plain(signal, share, phones, state, packed(*weights))
     W, V, M, b, U, c = (weight.numpy() for weight in weights)
     for stream in range(2):
         samples, h = signal[:3, stream].tolist(), state[stream].numpy()
@@ -82,15 +88,17 @@ def test_the_plain_roll_out_is_a_list_that_grows():
 def test_the_compiled_gradient_is_the_slope():
     inputs, weights, _ = problem((7, 2, 3, 4, 3), seed=1)
     weights = [weight.requires_grad_() for weight in weights]
-    assert torch.autograd.gradcheck(lambda *weights: roll_out(*inputs, *weights)[0], weights)
+    assert torch.autograd.gradcheck(
+        lambda *weights: roll_out(*inputs, packed(*weights))[0], weights
+    )
 
 
 def test_a_roll_out_in_two_halves_is_one_roll_out():
     (signal, share, phones, state), weights, _ = problem((20, 3, 5, 7, 4))
-    y, fed, last = roll_out(signal, share, phones, state, *weights)
-    first, window, middle = roll_out(signal[:15], share[:8], phones[:8], state, *weights)
+    y, fed, last = roll_out(signal, share, phones, state, packed(*weights))
+    first, window, middle = roll_out(signal[:15], share[:8], phones[:8], state, packed(*weights))
     halves = torch.cat((window[8:], signal[15:]))
-    second, _, end = roll_out(halves, share[8:], phones[8:], middle, *weights)
+    second, _, end = roll_out(halves, share[8:], phones[8:], middle, packed(*weights))
     torch.testing.assert_close(torch.cat((first, second)), y, rtol=0, atol=1e-12)
     torch.testing.assert_close(end, last, rtol=0, atol=1e-12)
 
@@ -99,8 +107,8 @@ def test_what_is_not_fed_back_is_not_read():
     (signal, share, phones, state), weights, _ = problem((20, 3, 5, 7, 4))
     free = torch.ones_like(share)
     garbage = torch.cat((signal[:7], torch.full_like(signal[7:], 1e6)))
-    y, fed, _ = roll_out(signal, free, phones, state, *weights)
-    other, other_fed, _ = roll_out(garbage, free, phones, state, *weights)
+    y, fed, _ = roll_out(signal, free, phones, state, packed(*weights))
+    other, other_fed, _ = roll_out(garbage, free, phones, state, packed(*weights))
     assert torch.equal(y, other)
     assert torch.equal(fed, other_fed)
 
@@ -123,7 +131,7 @@ def test_the_fast_tanh_of_float32_is_a_tanh():
     weights = (one, none, none, none[0], one[0], none[0])
     phones = torch.zeros(1, x.numel(), dtype=torch.int32)
     share, state = torch.ones(1, x.numel()), torch.zeros(x.numel(), 1)
-    y, _, _ = roll_out(signal, share, phones, state, *weights)
+    y, _, _ = roll_out(signal, share, phones, state, packed(*weights))
     error = (y[0].double() - torch.tanh(x.double())).abs()
     assert error.max() < 3e-7
     assert (error[x.abs() < 1e-3] <= 3e-7 * x[x.abs() < 1e-3].abs()).all()
@@ -144,7 +152,7 @@ def test_a_loop_that_explodes_is_not_hidden_and_spoils_its_own_stream_alone(dtyp
 def test_a_second_derivative_is_refused_rather_than_wrong():
     inputs, weights, _ = problem((5, 2, 3, 4, 3))
     weights = [weight.requires_grad_() for weight in weights]
-    y, _, _ = roll_out(*inputs, *weights)
+    y, _, _ = roll_out(*inputs, packed(*weights))
     (first,) = torch.autograd.grad((y**2).sum(), weights[2], create_graph=True)
     with pytest.raises(RuntimeError):
         torch.autograd.grad((first**2).sum(), weights[2])
@@ -159,8 +167,8 @@ def test_the_fast_exponent_is_the_plain_one(dtype):
     W, V, M, b, U, _ = weights
     samples, phones = signal[:, 0].contiguous(), phones[:, 0].contiguous()
     start = torch.ones(5, dtype=dtype), state[0]
+    wanted = exponent_plain(samples, phones, packed(*weights), *start)
     arrays = (samples, phones, W, V, M, b, U, *start)
-    wanted = exponent_plain(*arrays)
     found = exponent(*(array.clone().numpy() for array in arrays))
     assert found == pytest.approx(wanted, abs=10 * TOLERANCE[dtype])
 

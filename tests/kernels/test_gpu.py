@@ -6,6 +6,7 @@ import torch
 from helpers.networks import drawn, speech, weights_of
 
 from rnnpipe.kernels.recurrence import CELLS, reconstruct_plain
+from rnnpipe.kernels.weights import Weights
 
 pytest.importorskip("triton", reason="needs triton, which comes with torch's CUDA builds")
 
@@ -17,7 +18,8 @@ SIZES = (31, 1, 22)
 
 def both(network, utterances, limit, dtype):
     """Predictions and ends by the kernel, all utterances at once, and by the twin, one by one."""
-    weights = [torch.from_numpy(weights_of(network)[name]).to(dtype) for name in "WVMdbUc"]
+    arrays = weights_of(network)
+    weights = Weights(*(torch.from_numpy(arrays[name]).to(dtype) for name in Weights._fields))
     how = (CELLS.index(network.cell), limit)
     longest = max(phones.size for _, phones in utterances)
     context = torch.stack([torch.from_numpy(signal[:ORDER]).to(dtype) for signal, _ in utterances])
@@ -25,13 +27,13 @@ def both(network, utterances, limit, dtype):
     for row, (_, phones) in zip(codes, utterances, strict=True):
         row[: phones.size] = torch.from_numpy(phones.astype(np.int32))
     sizes = torch.tensor([phones.size for _, phones in utterances], dtype=torch.int32)
-    found, ends = free_runs(context, codes, sizes, *weights, *how)
+    found, ends = free_runs(context, codes, sizes, weights, *how)
 
     wanted, stops = torch.zeros_like(found), []
     for row, (signal, phones) in zip(wanted, utterances, strict=True):
         signal, phones = torch.from_numpy(signal).to(dtype), torch.from_numpy(phones)
         how_far = {"feed_back": True, "limit": limit, "noise": torch.zeros(phones.numel())}
-        samples, end = reconstruct_plain(signal, ORDER, phones, *weights, how[0], **how_far)
+        samples, end = reconstruct_plain(signal, ORDER, phones, weights, how[0], **how_far)
         row[: phones.numel()] = samples
         stops.append(end)
     return found, ends.tolist(), wanted, stops

@@ -18,6 +18,7 @@ from rnnpipe.kernels.recurrence import (
     recur_plain,
     state_size,
 )
+from rnnpipe.kernels.weights import Weights
 
 FAST = {"numba": recur, "fused": _recur_fused}
 # Steps, streams, hidden units; the recurrent product of the last but one is taken in pieces, and
@@ -50,10 +51,16 @@ def problem(cell, shape, dtype=torch.float64, seed=0, scale=1.0):
     return arguments, normal(T, H, B)
 
 
+def called(function, cell, arguments):
+    """What a recurrence returns; it has no output, so that U and c are empty."""
+    weights = Weights(*(arguments[name] for name in WEIGHTS), U=torch.empty(0), c=torch.empty(0))
+    return function(arguments["signal"], arguments["phones"], weights, arguments["state"], cell)
+
+
 def results(function, cell, arguments, loss_weights):
     """Hidden states, last state, and the gradients of a weighted sum of all hidden states."""
     weights = {name: arguments[name].clone().requires_grad_() for name in WEIGHTS}
-    h, last = function(**arguments | weights, cell=cell)
+    h, last = called(function, cell, arguments | weights)
     (h * loss_weights).sum().backward()
     assert not last.requires_grad
     slopes = {f"d{name}": w.grad for name, w in weights.items() if w.numel()}
@@ -84,7 +91,7 @@ def test_fast_recurrences_do_what_the_plain_one_does(cell, shape, dtype, name):
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_plain_recurrence_does_what_the_formulas_say(cell):
     arguments, _ = problem(cell, (9, 2, 4))
-    h, last = recur_plain(**arguments, cell=cell)
+    h, last = called(recur_plain, cell, arguments)
     weights = {name: arguments[name].numpy() for name in WEIGHTS}
     for stream in range(2):
         state = arguments["state"][stream].numpy()
@@ -105,7 +112,7 @@ def test_the_compiled_gradient_is_the_slope(cell, streams):
     weights = {name: arguments[name] for name in WEIGHTS if arguments[name].numel()}
 
     def hidden_states(*values):
-        return recur(**arguments | dict(zip(weights, values, strict=True)), cell=cell)[0]
+        return called(recur, cell, arguments | dict(zip(weights, values, strict=True)))[0]
 
     inputs = [weight.requires_grad_() for weight in weights.values()]
     assert torch.autograd.gradcheck(hidden_states, inputs)
@@ -119,7 +126,7 @@ def test_arrays_that_do_not_lie_in_order_are_read_right():
         for name, value in arguments.items()
     }
     weights = {name: scattered[name].requires_grad_() for name in WEIGHTS}
-    h, _ = recur(**scattered | weights, cell="gru")
+    h, _ = called(recur, "gru", scattered | weights)
     assert torch.equal(h, wanted["h"])
     # A permuted product of the output hands back a gradient that does not lie in order either.
     (h.permute(2, 1, 0) * loss_weights.permute(2, 1, 0).contiguous()).sum().backward()
@@ -168,8 +175,8 @@ def with_one_step_of(value, cell, dtype):
 @pytest.mark.parametrize("cell", CELLS)
 def test_nan_and_infinity_spread_as_in_the_plain_recurrence(cell, bad, dtype):
     arguments, _ = with_one_step_of(bad, cell, dtype)
-    wanted, _ = recur_plain(**arguments, cell=cell)
-    found, last = recur(**arguments, cell=cell)
+    wanted, _ = called(recur_plain, cell, arguments)
+    found, last = called(recur, cell, arguments)
     assert torch.equal(found.isnan(), wanted.isnan())
     assert torch.equal(found.isinf(), wanted.isinf())
     others = [0, 2, 3]
@@ -192,14 +199,14 @@ def test_a_nan_that_comes_back_reaches_the_gradients(cell):
 
 def test_an_exploding_linear_growth_becomes_infinite_and_is_not_hidden():
     arguments, _ = problem("relu", (120, 1, 3), torch.float32)
-    h, _ = recur(**arguments | {"M": 10 * arguments["M"].abs() + 1}, cell="relu")
+    h, _ = called(recur, "relu", arguments | {"M": 10 * arguments["M"].abs() + 1})
     assert not h[-1].isfinite().any()
 
 
 def test_a_second_derivative_is_refused_rather_than_wrong():
     arguments, loss_weights = problem("tanh", (5, 2, 3))
     M = arguments["M"].requires_grad_()
-    h, _ = recur(**arguments, cell="tanh")
+    h, _ = called(recur, "tanh", arguments)
     (first,) = torch.autograd.grad((h * loss_weights).sum(), M, create_graph=True)
     with pytest.raises(RuntimeError):
         torch.autograd.grad((first**2).sum(), M)
@@ -263,12 +270,12 @@ def run(
 ):
     noise = (noise * np.random.default_rng(1).normal(size=len(phones))).astype(dtype)
     weights = {name: w.astype(dtype) for name, w in weights_of(network).items()}
-    arrays = [weights[name] for name in ("W", "V", "M", "d", "b", "U", "c")]
+    arrays = [weights[name] for name in Weights._fields]
     signal, last = signal.astype(dtype), (CELLS.index(network.cell), feed_back, limit)
     if not plain:
         return reconstruct(signal, network.order, phones, *arrays, *last, noise)
     signal, phones, noise, *arrays = map(torch.from_numpy, (signal, phones, noise, *arrays))
-    found, end = reconstruct_plain(signal, network.order, phones, *arrays, *last, noise)
+    found, end = reconstruct_plain(signal, network.order, phones, Weights(*arrays), *last, noise)
     return found.numpy(), end
 
 
@@ -392,15 +399,15 @@ def test_an_utterance_of_one_sample_to_predict():
 # --- many free runs at once ----------------------------------------------------------------------
 
 
-def free_runs_plain(contexts, phones, W, V, M, d, b, U, c, state, cell, limit):
+def free_runs_plain(contexts, phones, weights, state, cell, hold_at):
     """The definition: a step at a time by the plain recurrence, what it said in the next window."""
-    signal = contexts
+    signal, order = contexts, contexts.shape[1]
     for t in range(phones.shape[1]):
-        window = torch.cat((signal[:, -len(W) :], signal[:, :1]), 1)
-        h, state = recur_plain(window, phones[:, t : t + 1], W, V, M, d, b, state, cell)
-        y = (U @ h[0] + c).nan_to_num(limit).clamp(-limit, limit)
+        window = torch.cat((signal[:, -order:], signal[:, :1]), 1)
+        h, state = recur_plain(window, phones[:, t : t + 1], weights, state, cell)
+        y = (weights.U @ h[0] + weights.c).nan_to_num(hold_at).clamp(-hold_at, hold_at)
         signal = torch.cat((signal, y[:, None]), 1)
-    return signal[:, len(W) :]
+    return signal[:, order:]
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
@@ -408,13 +415,14 @@ def free_runs_plain(contexts, phones, W, V, M, d, b, U, c, state, cell, limit):
 @pytest.mark.parametrize("cell", CELLS)
 def test_free_runs_side_by_side_do_what_the_plain_recurrence_does(cell, shape, dtype):
     arguments, _ = problem(cell, shape, dtype, scale=0.3)
-    contexts, phones = arguments.pop("signal")[:, :ORDER], arguments.pop("phones")
+    contexts, phones = arguments["signal"][:, :ORDER], arguments["phones"]
     make = torch.Generator().manual_seed(1)
     U = torch.randn(shape[2], generator=make, dtype=torch.float64).to(dtype) / shape[2]
-    inputs = {"U": U, "c": U[:1], "cell": cell, "limit": 5.0} | arguments
-    wanted = free_runs_plain(contexts, phones, **inputs)
+    weights = Weights(*(arguments[name] for name in WEIGHTS), U, U[:1])
+    inputs = (contexts, phones, weights, arguments["state"], cell, 5.0)
+    wanted = free_runs_plain(*inputs)
     before = {name: value.clone() for name, value in arguments.items()}
-    found = free_runs(contexts, phones, **inputs)
+    found = free_runs(*inputs)
     assert found.dtype == dtype and found.shape == wanted.shape
     assert relative_error(found, wanted) <= TOLERANCE[dtype]
     assert all(torch.equal(arguments[name], before[name]) for name in before)
@@ -424,7 +432,7 @@ def test_a_run_among_others_stays_at_the_limit_and_the_others_go_on():
     network = growing(2.0)
     contexts = torch.tensor([[1.0], [0.125], [torch.nan], [torch.inf]])
     phones = torch.zeros(4, 6, dtype=torch.uint8)
-    found = network.free_runs(contexts, phones, network.initial_state(4), limit=20.0)
+    found = network.free_runs(contexts, phones, network.initial_state(4), hold_at=20.0)
     assert found.tolist() == [
         [2, 4, 8, 16, 20, 20],
         [0.25, 0.5, 1, 2, 4, 8],
@@ -433,7 +441,7 @@ def test_a_run_among_others_stays_at_the_limit_and_the_others_go_on():
     ]
     with torch.no_grad():
         network.U[0] = -1.0
-    found = network.free_runs(contexts, phones, network.initial_state(4), limit=1.5)
+    found = network.free_runs(contexts, phones, network.initial_state(4), hold_at=1.5)
     assert found[:, 0].tolist() == [-1.5, -0.25, 1.5, -1.5]
 
 

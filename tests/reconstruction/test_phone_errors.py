@@ -4,15 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rnnpipe.corpus.phones import Segment
 from rnnpipe.reconstruction.metrics import log_spectral_distance_db, mse, nmse
 from rnnpipe.reconstruction.phone_errors import gather_phone_errors, mean_phone_errors, phone_errors
-from rnnpipe.reconstruction.reconstruct import write_wav
+from rnnpipe.reconstruction.sounds import write_wav
+from rnnpipe.vocabulary import Setting
 
-PHONES = [
-    {"start": 0, "end": 40, "label": "h#"},
-    {"start": 40, "end": 700, "label": "s"},
-    {"start": 700, "end": 1500, "label": "iy"},
-]
+PHONES = [Segment(0, 40, "h#"), Segment(40, 700, "s"), Segment(700, 1500, "iy")]
 ORDER = 50
 
 
@@ -50,7 +48,7 @@ def test_all_settings_are_gathered_from_their_audio(tmp_path):
         ):
             write_wav(tmp_path / str(seed) / f"TRAIN-A.{kind}.wav", sound, 0.0, 1.0)
     table = gather_phone_errors(
-        [("r", 5, 0), ("r", 5, 1)],
+        [Setting("r", 5, 0), Setting("r", 5, 1)],
         [tmp_path / "0", tmp_path / "1"],
         {"TRAIN/A": PHONES},
         ORDER,
@@ -70,8 +68,7 @@ def test_all_settings_are_gathered_from_their_audio(tmp_path):
 
 def test_means_by_phone_are_those_over_all_samples_of_it():
     target, prediction = sounds()
-    phones = [*PHONES[:2], {"start": 700, "end": 1000, "label": "iy"},
-              {"start": 1000, "end": 1500, "label": "ae"}]  # fmt: skip
+    phones = [*PHONES[:2], Segment(700, 1000, "iy"), Segment(1000, 1500, "ae")]
     about = {"recipe": "r", "hidden_size": 5, "seed": 0, "reconstruction": "free_running"}
     segments = pd.DataFrame(phone_errors(target, prediction, phones, ORDER)).assign(**about)
     # What no training saw does not count.

@@ -12,11 +12,11 @@ from helpers.speech import made_up, series
 from rnnpipe.kernels.recurrence import CELLS
 from rnnpipe.reconstruction.metrics import measure
 from rnnpipe.reconstruction.reconstruct import (
+    feedback_noise,
+    feedback_std,
     free_run,
     free_run_exponent,
     reconstruct_utterances,
-    sampling_noise,
-    sampling_std,
     teacher_forced,
     write_wav,
 )
@@ -74,7 +74,7 @@ def test_files_and_table_of_two_utterances(tmp_path):
     both = [series(301, 7, name="TRAIN/DR1/FABC0/SX1"), series(97, 7, 1, "TEST/DR2/MXYZ0/SI22")]
     table = reconstruct_utterances(network, both, tmp_path, limit=20)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        f"{one.utterance.replace('/', '-')}.{kind}.wav" for one in both for kind in KINDS
+        f"{one.item.replace('/', '-')}.{kind}.wav" for one in both for kind in KINDS
     )
     assert table.columns.tolist() == [
         "utterance",
@@ -86,7 +86,7 @@ def test_files_and_table_of_two_utterances(tmp_path):
         "stopped_at",
         "exponent",
     ]
-    assert table["utterance"].tolist() == [one.utterance for one in both for _ in range(2)]
+    assert table["utterance"].tolist() == [one.item for one in both for _ in range(2)]
     assert table["reconstruction"].tolist() == ["teacher_forced", "free_running"] * 2
     assert table["stopped_at"].isna().all()
     for one, rows in zip(both, (table[:2], table[2:]), strict=True):
@@ -98,14 +98,14 @@ def test_files_and_table_of_two_utterances(tmp_path):
         for prediction, row in zip(predictions, rows.to_dict("records"), strict=True):
             wanted = measure(signal[7:], prediction)
             assert {name: row[name] for name in wanted} == wanted
-            path = f"{one.utterance.replace('/', '-')}.{row['reconstruction']}.wav"
+            path = f"{one.item.replace('/', '-')}.{row['reconstruction']}.wav"
             sound, rate = soundfile.read(tmp_path / path, dtype="int16")
             restored = np.rint(prediction.astype(np.float64) * network.std + network.mean)
             assert rate == 16000
             np.testing.assert_array_equal(sound[:7], one.samples[:7])
             np.testing.assert_array_equal(sound[7:], restored.clip(-32768, 32767))
         original, _ = soundfile.read(
-            tmp_path / f"{one.utterance.replace('/', '-')}.original.wav", dtype="int16"
+            tmp_path / f"{one.item.replace('/', '-')}.original.wav", dtype="int16"
         )
         np.testing.assert_array_equal(original, one.samples)
 
@@ -163,7 +163,7 @@ def test_the_same_network_writes_the_same_bytes(tmp_path):
 def test_a_free_run_does_not_peek_at_what_it_is_to_reconstruct(tmp_path, cell, noise_std):
     network, one = drawn(cell, scale=0.2), series(301, 7)
     garbage = np.random.default_rng(1).integers(-32768, 32768, 301).astype(np.int16)
-    replaced = Series(one.utterance, np.concatenate([one.samples[:7], garbage]), one.phones)
+    replaced = Series(one.item, np.concatenate([one.samples[:7], garbage]), one.phones)
     for name, given in (("true", one), ("garbage", replaced)):
         reconstruct_utterances(
             network, [given], tmp_path / name, limit=20, noise_std=noise_std, seed=3
@@ -220,19 +220,19 @@ def test_noise_is_fed_back_with_the_prediction():
 
 
 def test_noise_has_its_deviation_and_hangs_on_seed_and_utterance_alone():
-    one = sampling_noise("TRAIN/A", 20_000, 0.3, 1)
+    one = feedback_noise("TRAIN/A", 20_000, 0.3, 1)
     assert one.dtype == np.float32 and one.std() == pytest.approx(0.3, rel=0.03)
-    assert one.tobytes() == sampling_noise("TRAIN/A", 20_000, 0.3, 1).tobytes()
+    assert one.tobytes() == feedback_noise("TRAIN/A", 20_000, 0.3, 1).tobytes()
     for other in (
-        sampling_noise("TRAIN/B", 20_000, 0.3, 1),
-        sampling_noise("TRAIN/A", 20_000, 0.3, 2),
+        feedback_noise("TRAIN/B", 20_000, 0.3, 1),
+        feedback_noise("TRAIN/A", 20_000, 0.3, 2),
     ):
         assert abs(np.corrcoef(one, other)[0, 1]) < 0.05
-    assert not sampling_noise("TRAIN/A", 20, 0.0, 1).any()
+    assert not feedback_noise("TRAIN/A", 20, 0.0, 1).any()
 
 
 def test_the_noise_is_as_large_as_the_training_error_where_that_is_asked_for():
-    assert sampling_std("none", 0.25) == 0
-    assert sampling_std("training", 0.25) == 0.5
-    assert sampling_std("training", np.nan) == 0
-    assert sampling_std(0.1, np.nan) == 0.1
+    assert feedback_std("none", 0.25) == 0
+    assert feedback_std("training", 0.25) == 0.5
+    assert feedback_std("training", np.nan) == 0
+    assert feedback_std(0.1, np.nan) == 0.1

@@ -16,9 +16,9 @@ from helpers.invented_results import CORPUS, GRAPH, HOSTILE, Results, made, phon
 
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.figures.sizes import plot_mse_over_hidden_size
-from rnnpipe.figures.style import RECONSTRUCTIONS
-from rnnpipe.findings import stability, standings
+from rnnpipe.findings import stability
 from rnnpipe.report import explorer, provenance, sounds
+from rnnpipe.vocabulary import NOTE_UTTERANCE, RECONSTRUCTIONS
 
 
 @pytest.fixture(scope="module")
@@ -374,7 +374,7 @@ def test_on_the_notes_utterance_its_numbers_stand_beside_ours(results, page):
     assert "Then and now" not in page.text
     assert not [row for row in page.rows if row and row[0] == "the 2014 note"]
     mse = results.mse[results.mse["utterance"] == results.utterances[0]]
-    mse = mse.assign(utterance=standings.NOTE_UTTERANCE)
+    mse = mse.assign(utterance=NOTE_UTTERANCE)
     page = Page(results.page(mse=mse))
     rungs = [row for row in page.rows if row[0] == "the 2014 note"]
     assert [row[1] for row in rungs] == ["0.485–0.517", "3.74"]
@@ -386,7 +386,7 @@ def test_on_the_notes_utterance_its_numbers_stand_beside_ours(results, page):
 
 
 def test_on_the_notes_utterance_its_free_run_and_the_best_are_heard_side_by_side(tmp_path):
-    results = Results(tmp_path, utterances=(standings.NOTE_UTTERANCE,))
+    results = Results(tmp_path, utterances=(NOTE_UTTERANCE,))
     results.draw()
     html = results.page()
     compared = html.partition('<div class="compared">')[2].partition("</section>")[0]

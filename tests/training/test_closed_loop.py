@@ -1,7 +1,6 @@
 """Training on a network's own samples: where the streams are, what they learn from, what comes."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -22,12 +21,12 @@ from rnnpipe.training.batches import as_tensors
 from rnnpipe.training.closed_loop import (
     POWER_FLOOR,
     TRUE_SHARE,
+    ClosedLoop,
     Streams,
     arrange,
     beginnings,
-    closed_loop_passes,
     feedback_share,
-    one_pass,
+    roll_on,
     true_places,
 )
 from rnnpipe.training.recipes import Recipe
@@ -45,8 +44,7 @@ def speech_of(*utterances, room=11):
 
 
 def rolled(network, recipe, speech, streams, share, threads=1):
-    with ThreadPoolExecutor(threads) as pool:
-        return one_pass(network, recipe, speech, streams, share, pool)
+    return roll_on(network, recipe, speech, streams, share, threads)
 
 
 def at_places(speech, network, places):
@@ -122,18 +120,18 @@ def test_a_lost_stream_is_put_back_and_one_at_the_end_begins_anew(monkeypatch):
     utterances = [series(83, ORDER), series(41, ORDER, 1)]
     signals, phones = as_tensors(utterances, MEAN, STD)
     seen = []
-    true_pass = closed_loop.one_pass
+    truly = closed_loop.roll_on
 
     def watched(network, recipe, speech, streams, share, threads):
-        found = true_pass(network, recipe, speech, streams, share, threads)
+        found = truly(network, recipe, speech, streams, share, threads)
         seen.append((streams, found[2], found[3], share))
         return found
 
-    monkeypatch.setattr(closed_loop, "one_pass", watched)
+    monkeypatch.setattr(closed_loop, "roll_on", watched)
     recipe = replace(RECIPE, reset_error=3.0)
-    passes = closed_loop_passes(drawn("tanh", scale=0.3), recipe, 60, signals, phones)
+    passes = ClosedLoop(drawn("tanh", scale=0.3), recipe, 60, signals, phones)
     for _ in range(60):
-        next(passes)
+        passes.next_pass()
     counts = {"on": 0, "lost": 0, "lost to the beginning": 0, "ended": 0}
     for (_, after, lost, share), (begun, *_) in zip(seen[:-1], seen[1:], strict=True):
         for i in range(RECIPE.streams):

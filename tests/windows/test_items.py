@@ -21,7 +21,7 @@ ORDER = 10
 
 
 def phones(utterance):
-    return [dict(zip(("start", "end", "label"), one, strict=True)) for one in PHONES[utterance]]
+    return tuple(Segment(*phone) for phone in PHONES[utterance])
 
 
 def pick(*patterns, **more):
@@ -74,7 +74,7 @@ def test_a_phone_is_its_samples_and_those_before_it(tmp_path):
     found = load_series([tmp_path / "windows"], ids)
     assert found.sizes == [35, 190, 30]
     vowel, utterance, early = found
-    assert [one.utterance for one in found] == ids
+    assert [one.item for one in found] == ids
     np.testing.assert_array_equal(vowel.samples, one.samples[50:95])
     np.testing.assert_array_equal(vowel.phones, utterance.phones[50:85])
     assert (vowel.order, utterance.order, early.order) == (ORDER,) * 3
@@ -85,7 +85,7 @@ def test_a_phone_is_its_samples_and_those_before_it(tmp_path):
 def test_the_phones_of_a_phone_count_from_its_first_given_sample():
     corpus = {utterance: phones(utterance) for utterance in PHONES}
     found = phones_of(f"{FIRST}/ow-60-95", corpus, ORDER)
-    assert [tuple(one.values()) for one in found] == [(0, 10, "d"), (10, 45, "ow")]
+    assert found == ((0, 10, "d"), (10, 45, "ow"))
     assert phones_of(FIRST, corpus, ORDER) == corpus[FIRST]
 
 
@@ -100,4 +100,4 @@ def test_what_is_trained_on_is_not_held_out():
 def test_items_are_counted_by_kind():
     assert counted([FIRST]) == "1 utterance"
     assert counted([FIRST, SECOND, f"{FIRST}/ow-60-95"]) == "2 utterances and 1 phone"
-    assert place(f"{FIRST}/ax-h-95-110") == (FIRST, 95, 110)
+    assert place(f"{FIRST}/ax-h-95-110") == (FIRST, (95, 110))

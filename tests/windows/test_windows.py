@@ -56,7 +56,7 @@ def test_every_utterance_comes_back_whole(extracted):
     for one, back in zip(
         CORPUS, load_series(files(extracted), [one.utterance for one in CORPUS]), strict=True
     ):
-        assert back.utterance == one.utterance
+        assert back.item == one.utterance
         assert back.samples.dtype == np.int16
         np.testing.assert_array_equal(back.samples, one.samples)
         assert back.phones.dtype == np.uint8
@@ -110,7 +110,7 @@ def test_a_corpus_is_read_as_it_is_asked_for_and_not_kept(tmp_path):
 
 def test_utterances_come_in_the_order_asked_for(extracted):
     wanted = ["TRAIN/DR8/MXYZ0/SI5", "TEST/DR3/FDEF1/SI4", "TRAIN/DR2/FABC0/SA1"]
-    assert [one.utterance for one in load_series(files(extracted), wanted)] == wanted
+    assert [one.item for one in load_series(files(extracted), wanted)] == wanted
 
 
 def test_utterances_that_are_in_no_file_are_named(extracted):

@@ -18,6 +18,7 @@ from rnnpipe.config import check_config
 from rnnpipe.corpus.layouts import find_shards
 from rnnpipe.corpus.synth import minitimit_shards
 from rnnpipe.errors import RnnpipeError
+from rnnpipe.vocabulary import SETTING_FOLDER, RunFile, Setting
 
 # Snakemake pastes the path of Python into a shell line without quoting it; it may hold spaces.
 sys.executable = shlex.quote(sys.executable)
@@ -27,8 +28,16 @@ UTTERANCES = "results/corpus/utterances.parquet"
 REJECTED = "results/corpus/rejected.csv"
 EXPERIMENT = "results/corpus/experiment.json"
 HELD_OUT = "results/corpus/held_out.json"
-RUN = "results/runs/{recipe}/h{hidden}/s{seed}"
-WAVEFORMS = "results/figures/waveforms/{recipe}/h{hidden}/s{seed}"
+RUN = f"results/runs/{SETTING_FOLDER}"
+MODEL = f"{RUN}/{RunFile.MODEL}"
+SNAPSHOTS = f"{RUN}/{RunFile.SNAPSHOTS}"
+HISTORY = f"{RUN}/{RunFile.HISTORY}"
+SUMMARY = f"{RUN}/{RunFile.SUMMARY}"
+DYNAMICS = f"{RUN}/{RunFile.DYNAMICS}"
+ERRORS = f"{RUN}/{RunFile.ERRORS}"
+RECONSTRUCTIONS = f"{RUN}/{RunFile.RECONSTRUCTIONS}"
+HORIZON = f"{RUN}/{RunFile.HORIZON}"
+WAVEFORMS = f"results/figures/waveforms/{SETTING_FOLDER}"
 TABLES = "results/tables"
 FIGURES = "results/figures"
 REPORT = "results/report.html"
@@ -80,10 +89,10 @@ WINDOWS = [f"results/windows/{shard}.parquet" for shard in SHARDS]
 # Recipe, hidden size and seed of every network, in the order of the report.
 grid = config["experiment"]
 SETTINGS = [
-    (recipe, hidden, seed)
+    Setting(recipe, hidden, seed)
     for recipe in grid["recipes"]
-    for hidden in grid["only"].get(recipe, {}).get("hidden_sizes", grid["hidden_sizes"])
-    for seed in grid["only"].get(recipe, {}).get("seeds", grid["seeds"])
+    for hidden in grid["restrict"].get(recipe, {}).get("hidden_sizes", grid["hidden_sizes"])
+    for seed in grid["restrict"].get(recipe, {}).get("seeds", grid["seeds"])
 ]
 
 # One card a training that goes to a GPU, so that the limit on `gpu` in profiles/default keeps

@@ -3,13 +3,13 @@
 
 rule dynamics:
     input:
-        model=f"{RUN}/model.safetensors",
-        snapshots=f"{RUN}/snapshots.safetensors",
-        history=f"{RUN}/history.parquet",
+        model=MODEL,
+        snapshots=SNAPSHOTS,
+        history=HISTORY,
         windows=WINDOWS,
         experiment=EXPERIMENT,
     output:
-        f"{RUN}/dynamics.parquet",
+        DYNAMICS,
     log:
         "results/logs/dynamics/{recipe}-h{hidden}-s{seed}.log",
     benchmark:

@@ -3,11 +3,11 @@
 
 rule tables:
     input:
-        runs=per_setting(f"{RUN}/run.json"),
-        reconstructions=per_setting(f"{RUN}/reconstructions.csv"),
-        dynamics=per_setting(f"{RUN}/dynamics.parquet"),
+        runs=per_setting(SUMMARY),
+        reconstructions=per_setting(ERRORS),
+        dynamics=per_setting(DYNAMICS),
         baselines="results/corpus/baselines.csv",
-        audio=per_setting(f"{RUN}/reconstructions"),
+        audio=per_setting(RECONSTRUCTIONS),
         utterances=UTTERANCES,
         experiment=EXPERIMENT,
         held_out=HELD_OUT,

@@ -3,15 +3,15 @@
 
 rule reconstruct:
     input:
-        model=f"{RUN}/model.safetensors",
-        run=f"{RUN}/run.json",
+        model=MODEL,
+        run=SUMMARY,
         windows=WINDOWS,
         experiment=EXPERIMENT,
         held_out=HELD_OUT,
     output:
-        audio=directory(f"{RUN}/reconstructions"),
-        table=f"{RUN}/reconstructions.csv",
-        horizon=f"{RUN}/horizon.csv",
+        audio=directory(RECONSTRUCTIONS),
+        table=ERRORS,
+        horizon=HORIZON,
     log:
         "results/logs/reconstruct/{recipe}-h{hidden}-s{seed}.log",
     benchmark:
@@ -22,7 +22,7 @@ rule reconstruct:
         runtime=60,
     params:
         limit=config["reconstruct"]["limit"],
-        sample=config["reconstruct"]["sample"],
+        feedback_noise=config["reconstruct"]["feedback_noise"],
     script:
         "../scripts/reconstruct.py"
 

@@ -5,7 +5,7 @@ rule plot_curves:
     input:
         mse=f"{TABLES}/mse.csv",
         settings=f"{TABLES}/settings.csv",
-        histories=per_setting(f"{RUN}/history.parquet"),
+        histories=per_setting(HISTORY),
     output:
         sizes=figure("mse_over_hidden_size"),
         training=figure("training_curves"),
@@ -25,9 +25,9 @@ rule plot_curves:
 
 rule plot_stability:
     input:
-        runs=per_setting(f"{RUN}/run.json"),
-        histories=per_setting(f"{RUN}/history.parquet"),
-        dynamics=per_setting(f"{RUN}/dynamics.parquet"),
+        runs=per_setting(SUMMARY),
+        histories=per_setting(HISTORY),
+        dynamics=per_setting(DYNAMICS),
     output:
         figure("stability"),
     log:
@@ -47,8 +47,8 @@ rule plot_stability:
 rule plot_free_runs:
     input:
         mse=f"{TABLES}/mse.csv",
-        audio=per_setting(f"{RUN}/reconstructions"),
-        horizons=per_setting(f"{RUN}/horizon.csv"),
+        audio=per_setting(RECONSTRUCTIONS),
+        horizons=per_setting(HORIZON),
         utterances=UTTERANCES,
         experiment=EXPERIMENT,
     output:
@@ -70,7 +70,7 @@ rule plot_free_runs:
 # For print and for papers: the page draws its own, which can be zoomed.
 rule plot_waveforms:
     input:
-        audio=f"{RUN}/reconstructions",
+        audio=RECONSTRUCTIONS,
         utterances=UTTERANCES,
         experiment=EXPERIMENT,
         held_out=HELD_OUT,
@@ -97,7 +97,7 @@ rule plot_waveforms:
         runtime=10,
     params:
         zoom_ms=config["report"]["zoom_ms"],
-        utterances=config["report"]["utterances"],
+        max_utterances=config["report"]["max_utterances"],
     script:
         "../scripts/plot_waveforms.py"
 
@@ -108,14 +108,14 @@ rule report:
             name: f"{TABLES}/{name}.csv"
             for name in ("mse", "settings", "by_phone", "by_phone_class")
         },
-        audio=per_setting(f"{RUN}/reconstructions"),
+        audio=per_setting(RECONSTRUCTIONS),
         sizes=f"{FIGURES}/mse_over_hidden_size.svg",
         training=f"{FIGURES}/training_curves.svg",
         stability=f"{FIGURES}/stability.svg",
         free_runs=f"{FIGURES}/free_runs.svg",
-        runs=per_setting(f"{RUN}/run.json"),
-        histories=per_setting(f"{RUN}/history.parquet"),
-        dynamics=per_setting(f"{RUN}/dynamics.parquet"),
+        runs=per_setting(SUMMARY),
+        histories=per_setting(HISTORY),
+        dynamics=per_setting(DYNAMICS),
         utterances=UTTERANCES,
         rejected=REJECTED,
         experiment=EXPERIMENT,

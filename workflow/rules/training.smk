@@ -6,10 +6,10 @@ rule train:
         windows=WINDOWS,
         experiment=EXPERIMENT,
     output:
-        model=f"{RUN}/model.safetensors",
-        snapshots=f"{RUN}/snapshots.safetensors",
-        history=f"{RUN}/history.parquet",
-        run=f"{RUN}/run.json",
+        model=MODEL,
+        snapshots=SNAPSHOTS,
+        history=HISTORY,
+        run=SUMMARY,
     log:
         "results/logs/train/{recipe}-h{hidden}-s{seed}.log",
     benchmark:

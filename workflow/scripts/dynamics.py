@@ -1,26 +1,27 @@
-"""Measure what one training's stability hung on."""
+"""Measure what the stability of one training depends on."""
 
-import pandas as pd
+from pathlib import Path
+
 from job import job
 
 from rnnpipe.dynamics.measure import measure
 from rnnpipe.dynamics.stretches import cut_stretches
 from rnnpipe.files import replacing
-from rnnpipe.model import Network
+from rnnpipe.results import Run
 from rnnpipe.training.recipes import Recipe
-from rnnpipe.training.runs import load_snapshots
 from rnnpipe.windows.experiment import Experiment
 from rnnpipe.windows.series import load_series
 
 with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)
     series = load_series(snakemake.input.windows, experiment.utterances)
+    run = Run(Path(snakemake.input.model).parent)
     table = measure(
-        Network.load(snakemake.input.model),
+        run.network,
         Recipe.from_config(snakemake.params.recipe),
         cut_stretches(series, experiment.mean, experiment.std, snakemake.params.samples),
-        load_snapshots(snakemake.input.snapshots),
-        pd.read_parquet(snakemake.input.history),
+        run.snapshots,
+        run.history,
     )
     with replacing(snakemake.output[0]) as temporary:
         table.to_parquet(temporary, index=False)

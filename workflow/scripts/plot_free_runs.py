@@ -3,41 +3,34 @@
 from pathlib import Path
 
 import pandas as pd
-import soundfile
 from job import job
 
 from rnnpipe.figures.free_runs import plot_free_runs
-from rnnpipe.findings.means import leaders
+from rnnpipe.findings.means import leaders, mean_over_utterances
+from rnnpipe.results import Run
 from rnnpipe.windows.experiment import Experiment
 from rnnpipe.windows.items import phones_of
+from rnnpipe.windows.store import PhoneTable
 
 with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)
     utterance = experiment.utterances[0]
-    sound = utterance.replace("/", "-")
-    settings = snakemake.params.settings
-    audio = dict(zip(settings, snakemake.input.audio, strict=True))
-    horizons = dict(zip(settings, snakemake.input.horizons, strict=True))
-
-    def read(setting, kind):
-        return soundfile.read(Path(audio[setting], f"{sound}.{kind}.wav"), dtype="int16")[0]
-
-    best = leaders(pd.read_csv(snakemake.input.mse))
-    phones = pd.read_parquet(snakemake.input.utterances).set_index("utterance")["phones"]
+    runs = {
+        setting: Run(Path(path).parent)
+        for setting, path in zip(snakemake.params.settings, snakemake.input.horizons, strict=True)
+    }
+    best = leaders(mean_over_utterances(pd.read_csv(snakemake.input.mse)), "free_running")
     plot_free_runs(
         {
             recipe: (
-                f"{recipe}, {setting[1]}",
-                read(setting, "free_running"),
-                pd.read_csv(horizons[setting]),
+                f"{recipe}, {setting.hidden_size}",
+                runs[setting].sound(utterance, "free_running"),
+                runs[setting].horizon,
             )
             for recipe, setting in best.items()
         },
-        read(settings[0], "original"),
-        [
-            (phone["start"], phone["end"], phone["label"])
-            for phone in phones_of(utterance, phones, experiment.order)
-        ],
+        next(iter(runs.values())).sound(utterance, "original"),
+        phones_of(utterance, PhoneTable(snakemake.input.utterances), experiment.order),
         experiment.order,
         snakemake.output[0],
     )

@@ -12,24 +12,23 @@ from rnnpipe.findings.remarks import remarks
 from rnnpipe.findings.stability import at_start, cures
 from rnnpipe.report import provenance
 from rnnpipe.report.page import Made, write_report
-from rnnpipe.training.runs import read_run
+from rnnpipe.results import Run
 from rnnpipe.windows.experiment import Experiment, load_held_out
 from rnnpipe.windows.items import phones_of
+from rnnpipe.windows.store import PhoneTable
 
 with job(snakemake):
     given, params = snakemake.input, snakemake.params
     settings, config = params.settings, params.config
     experiment = Experiment.load(given.experiment)
-    shown = slice(config["report"]["utterances"])
+    shown = slice(config["report"]["max_utterances"])
     drawn = experiment.utterances[shown] + load_held_out(given.held_out)[shown]
-    corpus = pd.read_parquet(given.utterances, columns=["utterance", "num_samples", "phones"])
-    phones = corpus.set_index("utterance")["phones"]
-    runs = [read_run(path) for path in given.runs]
-    histories = [pd.read_parquet(path) for path in given.histories]
-    dynamics = [pd.read_parquet(path) for path in given.dynamics]
-    starts = [at_start(run, measured) for run, measured in zip(runs, dynamics, strict=True)]
-    code = Path(rnnpipe.__file__).parents[1]
+    corpus = pd.read_parquet(given.utterances, columns=["utterance", "num_samples"])
+    phones = PhoneTable(given.utterances)
+    runs = [Run(Path(path).parent) for path in given.runs]
+    starts = [at_start(run.summary, run.dynamics) for run in runs]
     versions = {name: version(name) for name in ("rnnpipe", "snakemake", "torch", "numba")}
+    code = Path(rnnpipe.__file__).parents[1]
     versions |= {"git commit": provenance.commit(code) or "none"} | provenance.machine()
     root = config["corpus"]["root"]
     mse = pd.read_csv(given.mse)
@@ -42,21 +41,12 @@ with job(snakemake):
         tables={
             name: Path(given[name]) for name in ("mse", "settings", "by_phone", "by_phone_class")
         },
-        run_folders={
-            setting: Path(audio).parent
-            for setting, audio in zip(settings, given.audio, strict=True)
-        },
-        utterances={
-            item: [
-                (int(phone["start"]), int(phone["end"]), phone["label"])
-                for phone in phones_of(item, phones, experiment.order)
-            ]
-            for item in drawn
-        },
+        run_folders={setting: run.folder for setting, run in zip(settings, runs, strict=True)},
+        utterances={item: phones_of(item, phones, experiment.order) for item in drawn},
         order=experiment.order,
         drawn={name: Path(given[name]) for name in ("sizes", "training", "stability", "free_runs")},
         starts=starts,
-        cures=cures(starts, runs, histories),
+        cures=cures(starts, [run.summary for run in runs], [run.history for run in runs]),
         corpus={
             "name": "mini-TIMIT" if root is None else "TIMIT",
             "root": root,
@@ -64,7 +54,7 @@ with job(snakemake):
             "utterances": len(corpus),
             "hours": corpus["num_samples"].sum() / SAMPLING_RATE / 3600,
         },
-        remarks=remarks(mse, config["reconstruct"]["sample"]),
+        remarks=remarks(mse, config["reconstruct"]["feedback_noise"]),
         made=Made(
             config=config,
             versions=versions,

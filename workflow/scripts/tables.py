@@ -9,21 +9,23 @@ from rnnpipe.files import replacing
 from rnnpipe.findings.tables import gather
 from rnnpipe.reconstruction.phone_errors import gather_phone_errors, mean_phone_errors
 from rnnpipe.report.export import write_exports
-from rnnpipe.training.runs import read_run
+from rnnpipe.results import Run
 from rnnpipe.windows.experiment import Experiment, load_held_out
 from rnnpipe.windows.items import phones_of
+from rnnpipe.windows.store import PhoneTable
 
 with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)
     held_out = load_held_out(snakemake.input.held_out)
+    runs = [Run(Path(path).parent) for path in snakemake.input.runs]
     mse, settings = gather(
-        [read_run(path) for path in snakemake.input.runs],
-        [pd.read_csv(path) for path in snakemake.input.reconstructions],
-        [pd.read_parquet(path) for path in snakemake.input.dynamics],
+        [run.summary for run in runs],
+        [run.errors for run in runs],
+        [run.dynamics for run in runs],
         pd.read_csv(snakemake.input.baselines),
         held_out,
     )
-    phones = pd.read_parquet(snakemake.input.utterances).set_index("utterance")["phones"]
+    phones = PhoneTable(snakemake.input.utterances)
     errors = gather_phone_errors(
         snakemake.params.settings,
         snakemake.input.audio,

@@ -3,36 +3,34 @@
 import os
 
 # Before numpy and torch are there: threads are for groups of streams, and not for each product
-# again, whose sums would hang on their number, and whose threads would wait for each other.
+# again, whose sums would depend on their number, and whose threads would wait for each other.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 # Arrow's own pool hands memory back between reads, and has it cleared again for the next one.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+
+from pathlib import Path
 
 from job import job
 
 from rnnpipe.training.recipes import Recipe
 from rnnpipe.training.runs import save_run
 from rnnpipe.training.train import choose_device, train
+from rnnpipe.vocabulary import Setting
 from rnnpipe.windows.experiment import Experiment
 from rnnpipe.windows.series import load_series
 
 with job(snakemake):
-    experiment = Experiment.load(snakemake.input.experiment)
-    setting = {
-        "recipe": snakemake.wildcards.recipe,
-        "hidden_size": int(snakemake.wildcards.hidden),
-        "seed": int(snakemake.wildcards.seed),
-    }
+    experiment, named = Experiment.load(snakemake.input.experiment), snakemake.wildcards
+    setting = Setting(named.recipe, int(named.hidden), int(named.seed))
     run = train(
         Recipe.from_config(snakemake.params.recipe),
         load_series(snakemake.input.windows, experiment.utterances),
-        hidden_size=setting["hidden_size"],
-        seed=setting["seed"],
+        hidden_size=setting.hidden_size,
+        seed=setting.seed,
         mean=experiment.mean,
         std=experiment.std,
         num_phones=experiment.num_phones,
         device=choose_device(snakemake.params.device),
         threads=snakemake.threads,
     )
-    out = snakemake.output
-    save_run(run, setting, out.model, out.snapshots, out.history, out.run)
+    save_run(run, setting, Path(snakemake.output.model).parent)

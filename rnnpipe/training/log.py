@@ -1,0 +1,141 @@
+"""The log of a training: its history, when its error rose, and the weights worth keeping."""
+
+import math
+from typing import NamedTuple
+
+import pandas as pd
+from torch import Tensor
+
+from rnnpipe.model import Network
+from rnnpipe.training.runs import TrainedRun
+
+# A training error beyond this, in standardised units, where silence has 1, will not come back:
+# the run is called diverged. The largest error of a sane start is far below it (a note's network
+# of 1,600 units starts near 100).
+DIVERGED_MSE = 1000.0
+
+# Where training keeps a copy of the weights for `rnnpipe.dynamics`: after these shares of its
+# updates, and around the first rise of the error. The error has risen when its mean over a pass
+# through the utterances is RISE times that of the lowest pass: more than the luck of a batch.
+SNAPSHOTS = (0.0, 0.1, 0.5, 1.0)
+RISE = 2.0
+
+Snapshot = dict[str, Tensor]
+
+
+class Row(NamedTuple):
+    """One update, as history.parquet has it; see `TrainedRun.history`."""
+
+    update: int
+    epoch: float
+    mse: float
+    gradient_norm: float
+    clipped: bool
+    learning_rate: float
+    free_nmse: float
+
+
+class Lowest(NamedTuple):
+    """The pass through the utterances whose mean error was the lowest before the first rise."""
+
+    error: float
+    update: int
+    weights: Snapshot
+
+
+class Log:
+    """What a training has seen so far.
+
+    Parameters
+    ----------
+    network : Network
+        Under training; the log copies its weights.
+    num_updates : int
+        Length of the training.
+    pass_length : int
+        Updates that go through the utterances once.
+
+    Attributes
+    ----------
+    rows : list of Row
+        The history.
+    samples : int
+        Predicted so far.
+    sane : Snapshot
+        Weights at the last update whose error was sane.
+    diverged_at, risen_at : int or None
+        Update at which the error left all bounds, and at which it had risen.
+    lowest : Lowest
+        Where the error was at its lowest before it first rose.
+    snapshots : dict from int to Snapshot
+        Weights by the update that starts from them.
+    best : (float, Snapshot) or None
+        The lowest NMSE of a free run that was tried, and the weights that it was tried with.
+    """
+
+    def __init__(self, network: Network, num_updates: int, pass_length: int) -> None:
+        self.network, self.num_updates, self.pass_length = network, num_updates, pass_length
+        self.rows: list[Row] = []
+        self.samples = 0
+        self.sane = snapshot(network)
+        self.diverged_at: int | None = None
+        self.risen_at: int | None = None
+        self.lowest = Lowest(math.inf, 1, self.sane)
+        self.snapshots: dict[int, Snapshot] = {}
+        self.best: tuple[float, Snapshot] | None = None
+        self._marks = {1 + round(share * num_updates) for share in SNAPSHOTS}
+
+    def add(self, row: Row, samples: int) -> None:
+        """Take in an update, before its step is taken."""
+        self.rows.append(row)
+        self.samples += samples
+        if not (row.mse <= DIVERGED_MSE and math.isfinite(row.gradient_norm)):
+            self.diverged_at = row.update
+            return
+        self.sane = snapshot(self.network)
+        if row.free_nmse < (self.best[0] if self.best else math.inf):
+            self.best = row.free_nmse, self.sane
+        if row.update in self._marks:
+            self.snapshots[row.update] = self.sane
+        if self.risen_at is None and row.update % self.pass_length == 0:
+            self._look_for_a_rise(row.update)
+
+    def _look_for_a_rise(self, update: int) -> None:
+        last = [row.mse for row in self.rows[-self.pass_length :]]
+        error = sum(last) / self.pass_length
+        if error < self.lowest.error:
+            self.lowest = Lowest(error, update, self.sane)
+        elif error >= RISE * self.lowest.error:
+            self.risen_at = update
+            self.snapshots |= {self.lowest.update: self.lowest.weights, update: self.sane}
+
+    def end(self, error: float) -> None:
+        """Take in the error after the last step, which may be the one that leaves all bounds."""
+        if error <= DIVERGED_MSE:
+            self.snapshots[self.num_updates + 1] = snapshot(self.network)
+        else:
+            self.diverged_at = self.num_updates
+
+    def close(self, wall_seconds: float) -> TrainedRun:
+        """Turn the log of a training that has ended into what it leaves behind."""
+        if self.diverged_at is not None and self.risen_at is None:
+            self.risen_at = self.diverged_at
+            self.snapshots[self.lowest.update] = self.lowest.weights
+        history = pd.DataFrame(self.rows, columns=Row._fields)
+        final_mse = float(history["mse"].tail(self.pass_length).mean())
+        return TrainedRun(
+            self.network.cpu(),
+            history,
+            self.diverged_at,
+            math.nan if self.diverged_at is not None else final_mse,
+            None if self.risen_at is None else self.lowest.update,
+            self.risen_at,
+            self.snapshots,
+            self.samples,
+            wall_seconds,
+        )
+
+
+def snapshot(network: Network) -> Snapshot:
+    """Copy the weights."""
+    return {name: weight.detach().clone() for name, weight in network.state_dict().items()}

@@ -1,0 +1,45 @@
+"""How a gradient moves the weights: the optimiser, clipping, and weight decay."""
+
+import torch
+from torch import nn
+
+from rnnpipe.model import Network
+from rnnpipe.training.recipes import Recipe
+from rnnpipe.training.soap import Soap
+
+BIASES = ("b", "c", "d")
+
+
+def make_optimizer(recipe: Recipe, network: Network) -> torch.optim.Optimizer:
+    """Build the recipe's optimiser; weight decay is not its business, see `decay`."""
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(network.parameters(), recipe.learning_rate, recipe.momentum)
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(network.parameters(), recipe.learning_rate)
+    # What is multiplied by [window, phone, state, 1] is one matrix: its inputs correlate.
+    stacks = [[network.W, network.V, network.M, network.b], [network.U, network.c]]
+    return Soap(stacks + [[network.d]] * (network.cell == "gru"), recipe.learning_rate)
+
+
+def clip(network: Network, recipe: Recipe) -> tuple[float, bool]:
+    """Clip the gradient as the recipe says; return its norm before that, and whether it was."""
+    parameters = list(network.parameters())
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    if recipe.clip == "norm":
+        nn.utils.clip_grads_with_norm_(parameters, recipe.clip_at, norm)
+        return norm.item(), bool(norm > recipe.clip_at)
+    if recipe.clip == "value":
+        largest = max(gradient.abs().max() for gradient in gradients if gradient.numel())
+        nn.utils.clip_grad_value_(parameters, recipe.clip_at)
+        return norm.item(), bool(largest > recipe.clip_at)
+    return norm.item(), False
+
+
+@torch.no_grad()
+def decay(network: Network, amount: float) -> None:
+    """Shrink all weights but the biases by the share `amount`."""
+    if amount:
+        for name, weight in network.named_parameters():
+            if name not in BIASES:
+                weight.mul_(1 - amount)

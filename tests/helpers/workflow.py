@@ -1,0 +1,113 @@
+"""The workflow as its users run it: real Snakemake, real files, in temporary folders."""
+
+import copy
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+UTTERANCE = "TRAIN/DR8/FXWH7/SI1022"
+TINY = {
+    "corpus": {
+        "root": None,
+        "layout": "auto",
+        "nltk_split": "TRAIN",
+        "on_bad_utterance": "fail",
+    },
+    "windows": {"order": 16, "length": 320, "inventory": 61},
+    "experiment": {
+        "utterances": [UTTERANCE],
+        "held_out": [],
+        "recipes": ["note", "clipped"],
+        "hidden_sizes": [3, 5],
+        "seeds": [0],
+        "restrict": {},
+    },
+    "train": {"device": "cpu"},
+    "dynamics": {"samples": 500},
+    "reconstruct": {"limit": 20, "feedback_noise": "none"},
+    "report": {"title": "Tiny", "zoom_ms": 40, "max_utterances": 1},
+    "recipes": {
+        "note": {
+            "cell": "sigmoid",
+            "init": "uniform",
+            "init_scale": 0.5,
+            "optimizer": "sgd",
+            "learning_rate": 0.01,
+            "epochs": 3,
+            "backpropagation": "whole_utterance",
+        },
+        "clipped": {"updates": 20, "clip": "norm"},
+    },
+}
+NETWORKS = [f"results/runs/{r}/h{h}/s0" for r in ("note", "clipped") for h in (3, 5)]
+
+
+ALL_SETTINGS = {(recipe, hidden, "0") for recipe in ("note", "clipped") for hidden in ("3", "5")}
+SHARDS = {(f"TRAIN-DR{region}",) for region in (1, 2, 4, 5, 6, 8)}
+SHARDS |= {("TEST-DR3",), ("TEST-DR7",)}
+EXTRACTION = {"extract": SHARDS, "utterances": {()}}
+SELECTION = {"experiment": {()}, "held_out": {()}, "baselines": {()}}
+GATHERING = {
+    rule: {()} for rule in ("tables", "plot_curves", "plot_stability", "plot_free_runs", "report")
+}
+
+
+def changed(**sections):
+    """TINY with some keys replaced."""
+    config = copy.deepcopy(TINY)
+    for section, keys in sections.items():
+        config[section].update(keys)
+    return config
+
+
+def snakemake(folder, *arguments, config=None, check=True, env=None):
+    """Run Snakemake as a user does, in `folder`; return its output."""
+    if config is not None:
+        (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
+    run = subprocess.run(
+        command(*arguments),
+        cwd=folder,
+        env=os.environ | (env or {}),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert not check or run.returncode == 0, run.stdout
+    return run.stdout if check else (run.returncode, run.stdout)
+
+
+def command(*arguments):
+    snakefile = ["--snakefile", str(REPOSITORY / "Snakefile")]
+    return [sys.executable, "-m", "snakemake", *snakefile, "--cores", "2", *arguments]
+
+
+def planned(folder, config):
+    """Which jobs a changed configuration would run, as rule -> settings or folders it runs for."""
+    output = snakemake(folder, "--dry-run", config=config)
+    jobs = {}
+    for block in re.findall(r"^(?:local)?rule \w+:\n(?: +.*\n)+", output, re.MULTILINE):
+        rule = re.match(r"(?:local)?rule (\w+)", block)[1]
+        wildcards = re.search(r"^ +wildcards: (.+)$", block, re.M)
+        values = re.findall(r"\w+=([^,]+)", wildcards[1]) if wildcards else []
+        jobs.setdefault(rule, set()).add(tuple(values))
+    jobs.pop("all", None)
+    return jobs
+
+
+def contents(folder):
+    """Bytes of everything that a rerun must reproduce."""
+    patterns = ["tables/mse.csv", "runs/**/*.safetensors", "runs/**/*.wav", "runs/**/*.parquet"]
+    patterns += ["windows/*.parquet", "corpus/*.parquet", "corpus/*.json", "figures/**/*.*"]
+    paths = [path for pattern in patterns for path in (folder / "results").glob(pattern)]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def downstream(settings):
+    """Jobs that must run when the networks of `settings` are trained again."""
+    rules = ("train", "dynamics", "reconstruct", "plot_waveforms")
+    return {rule: settings for rule in rules} | GATHERING

@@ -1,0 +1,23 @@
+"""A finished run that all tests of the workflow look at."""
+
+import pytest
+import yaml
+from helpers.workflow import (
+    TINY,
+    snakemake,
+)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A folder in which `all` has run; its path has a space and an accent."""
+    folder = tmp_path_factory.mktemp("résumé of a run")
+    snakemake(folder, "all", config=TINY)
+    return folder
+
+
+@pytest.fixture
+def run(finished):
+    """The finished folder, with its configuration put back afterwards."""
+    yield finished
+    (finished / "config.yaml").write_text(yaml.safe_dump(TINY))

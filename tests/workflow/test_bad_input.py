@@ -1,0 +1,98 @@
+"""Bad input is answered in plain lines, and all at once."""
+
+import shutil
+
+import pandas as pd
+import pytest
+from helpers.workflow import (
+    UTTERANCE,
+    changed,
+    snakemake,
+)
+
+from rnnpipe.model import Network
+
+
+def cut_audio(corpus):
+    path = corpus / f"{UTTERANCE}.WAV"
+    path.write_bytes(path.read_bytes()[:20000])
+
+
+def swap_labels(corpus):
+    path = corpus / f"{UTTERANCE}.PHN"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[1], lines[0], *lines[2:]]))
+
+
+def test_all_that_is_wrong_with_a_corpus_is_said_in_one_run(finished, tmp_path):
+    corpus = tmp_path / "corpus"
+    shutil.copytree(finished / "results/corpus/mini-timit", corpus)
+    cut_audio(corpus)
+    swap_labels(corpus)
+    (corpus / "TRAIN/DR8/FXWH7/SI1023.PHN").unlink()
+    shutil.copytree(corpus / "TEST/DR3", corpus / "TEST/DR9")
+    config = changed(corpus={"root": str(corpus)})
+    status, output = snakemake(tmp_path, "all", config=config, check=False)
+    assert status != 0
+    assert "Traceback" not in output
+    said = [line for line in output.splitlines() if line.startswith("rnnpipe: ")]
+    assert any("SI1022.WAV" in line and "sample_count" in line for line in said)
+    assert any("SI1022.PHN, line 2" in line for line in said)
+    assert any("SI1023.PHN: no such file" in line for line in said)
+    assert any("TEST/DR9" in line for line in said)
+    assert not list(tmp_path.glob("results/windows/TRAIN-DR8*")), "nothing half-written"
+    assert not list(tmp_path.glob("results/**/*.partial*"))
+    assert not (tmp_path / "results/corpus/utterances.parquet").exists()
+
+
+def test_bad_utterances_are_left_out_and_listed_where_that_is_asked_for(finished, tmp_path):
+    corpus = tmp_path / "corpus"
+    shutil.copytree(finished / "results/corpus/mini-timit", corpus)
+    (corpus / "TRAIN/DR8/FXWH7/SI1023.PHN").unlink()
+    cut_audio(corpus)
+    config = changed(
+        corpus={"root": str(corpus), "on_bad_utterance": "skip"},
+        experiment={"utterances": ["TRAIN/DR8/FXWH7/SI1024"], "hidden_sizes": [3]},
+        windows={"inventory": 39},
+    )
+    snakemake(tmp_path, "all", config=config)
+    rejected = pd.read_csv(tmp_path / "results/corpus/rejected.csv")
+    assert sorted(rejected["utterance"]) == [UTTERANCE, "TRAIN/DR8/FXWH7/SI1023"]
+    assert rejected["text"].str.contains("SI102[23]").all()
+    good = pd.read_parquet(tmp_path / "results/corpus/utterances.parquet")
+    assert len(good) == 78
+    page = (tmp_path / "results/report.html").read_text()
+    assert "Utterances left out of the corpus (2)" in page
+    model = Network.load(tmp_path / "results/runs/clipped/h3/s0/model.safetensors")
+    assert model.num_phones == 40, "39 phones and none"
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (changed(corpus={"root": "/no/such/timit"}), ["/no/such/timit: no such folder"]),
+        (changed(corpus={"root": "$NO_SUCH_VARIABLE"}), ["$NO_SUCH_VARIABLE", "environment"]),
+        (changed(windows={"order": 0}), ["config.yaml, line", "windows.order is 0"]),
+        (changed(windows={"ordr": 9}), ["unknown key 'windows.ordr'", "'order'"]),
+        (changed(experiment={"hidden_sizes": ["many"]}), ["experiment.hidden_sizes", "'many'"]),
+        (changed(experiment={"recipes": ["cliped"]}), ["no recipe 'cliped'", "'clipped'"]),
+    ],
+)
+def test_a_bad_configuration_is_one_clear_line(tmp_path, config, words):
+    status, output = snakemake(tmp_path, "all", config=config, check=False)
+    assert status != 0
+    assert "Traceback" not in output
+    (line,) = [line for line in output.splitlines() if line.startswith("rnnpipe: ")]
+    for word in words:
+        assert word in line
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_unknown_utterance_is_answered_with_the_nearest(finished, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    config = changed(experiment={"utterances": ["TRAIN/DR8/FXWH7/SI1029"]})
+    status, output = snakemake(folder, "all", config=config, check=False)
+    assert status != 0
+    (line,) = [line for line in output.splitlines() if line.startswith("rnnpipe: ")]
+    assert "'TRAIN/DR8/FXWH7/SI1029'" in line and "TRAIN/DR8/FXWH7/SI1022" in line
