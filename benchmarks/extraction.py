@@ -39,7 +39,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from rnnpipe.corpus.layouts import find_shards
 from rnnpipe.corpus.timit import read_corpus
-from rnnpipe.windows import extract
+from rnnpipe.windows.store import extract
 root, folder = sys.argv[1:]
 def extract_shard(shard):
     extract(read_corpus(root, min_samples=201, shard=shard), f"{folder}/{shard}.table",
@@ -53,11 +53,12 @@ os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # as in workflow/scripts/tra
 from pathlib import Path
 import pyarrow.parquet as pq
 import torch
-from rnnpipe.batches import streams
 from rnnpipe.model import Network
-from rnnpipe.recipes import Recipe
-from rnnpipe.train import clip, make_optimizer, one_pass
-from rnnpipe.windows import load_series, sizes_of
+from rnnpipe.training.batches import Chunks
+from rnnpipe.training.optimizers import clip, make_optimizer
+from rnnpipe.training.recipes import Recipe
+from rnnpipe.training.teacher_forced import predict_batch
+from rnnpipe.windows.series import load_series, sizes_of
 torch.set_num_threads(1)
 files = sorted(Path(sys.argv[1]).glob("*.parquet"))
 tables = [pq.read_table(file.with_suffix(".table"), columns=["utterance"]) for file in files]
@@ -66,13 +67,14 @@ sizes = sizes_of(series)
 recipe, network = Recipe(updates=1, clip="norm"), Network(200, 62, 100, "tanh")
 network.initialise("fan_in", 1.0)
 optimizer = make_optimizer(recipe, network)
-batches = streams(recipe, series, sizes, 0.0, 1000.0, torch.device("cpu"))
+batches = Chunks(recipe, series, sizes, 0.0, 1000.0, torch.device("cpu"))
 state, waited, worked = network.initial_state(1), 0.0, 0.0
 for update in range(4000):
     begin = time.perf_counter()
-    batch = next(batches)
+    batch = batches.cut()
+    batches.move_on()
     middle = time.perf_counter()
-    loss, state = one_pass(network, recipe, batch, state)
+    loss, state = predict_batch(network, recipe, batch, state)
     clip(network, recipe)
     optimizer.step()
     waited, worked = waited + middle - begin, worked + time.perf_counter() - middle

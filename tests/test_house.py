@@ -1,6 +1,7 @@
 """The structure of the library: imports run one way, and light jobs stay light."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,15 @@ def test_the_public_names_are_there_and_listed_alike():
     assert set(rnnpipe.__all__) <= set(dir(rnnpipe))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = rnnpipe.nothing
+
+
+def test_the_benchmarks_import_what_there_is_in_the_scripts_that_they_start_too():
+    lines = [
+        line
+        for path in (LIBRARY.parent / "benchmarks").glob("*.py")
+        for line in re.findall(r"^(?:from|import) rnnpipe.*", path.read_text(), re.MULTILINE)
+        if "kernels.gpu" not in line  # needs Triton
+    ]
+    assert len(lines) > 10
+    for line in lines:
+        exec(line.partition("#")[0], {})
