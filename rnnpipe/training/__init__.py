@@ -1,1 +1,1 @@
-"""Training one network: recipes, the loop, and what a training leaves behind."""
+"""Training one network: recipes, the training loop, and the results of a training."""

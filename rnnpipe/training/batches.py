@@ -1,6 +1,7 @@
-"""What a training sees at a time: utterances cut into batches, as back-propagation wants them.
+"""Batches: utterances cut into what one update trains on.
 
-Both kinds of batches say where they are: `cut` makes the next batch, `move_on` goes past it.
+Both classes keep their position in the utterances: `cut` makes the next batch, `move_on` steps
+past it.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from rnnpipe.windows.series import Series
 
 @dataclass(frozen=True)
 class Batch:
-    """One update's worth of speech, B streams of at most T samples to predict.
+    """The speech of one update: B streams of at most T samples to predict.
 
     Parameters
     ----------
@@ -25,7 +26,7 @@ class Batch:
     valid : float32 Tensor, shape (B, T)
         1 for a sample of the utterance, 0 for padding beyond its end.
     fresh : bool Tensor, shape (B,)
-        Streams that start anew here, from state 0.
+        Streams that start here, from state 0.
     """
 
     signal: Tensor
@@ -48,16 +49,16 @@ def as_tensors(
 
 
 class WholeUtterances:
-    """One utterance a batch, in a new order each epoch.
+    """One utterance per batch, in a new order each epoch.
 
     Parameters
     ----------
     series : sequence of Series
         The training utterances.
     mean, std : float
-        What standardises them.
+        Of the training samples; used to standardise them.
     device : torch.device
-        Where the batches go.
+        Device of the batches.
     """
 
     def __init__(
@@ -75,16 +76,16 @@ class WholeUtterances:
         return Batch(signal[None], phones[None], valid, fresh).to(self.device)
 
     def move_on(self) -> None:
-        """Go past it."""
+        """Step past this utterance."""
         del self.remaining[0]
 
 
 class Chunks:
     """Chunks of streams that read utterances from end to end, in parallel.
 
-    A stream starts at a random place of a random utterance, moves on by `recipe.steps` samples a
-    batch, and where its utterance ends goes on at the beginning of another. Only the utterances
-    that streams are in have to be in memory.
+    A stream starts at a random position in a random utterance and moves on by `recipe.steps`
+    samples per batch. When its utterance ends, it continues at the beginning of another one. Only
+    the utterances that the streams are reading have to be in memory.
 
     Parameters
     ----------
@@ -93,18 +94,18 @@ class Chunks:
     series : sequence of Series
         The training utterances.
     sizes : sequence of int
-        How many samples of each are to be predicted.
+        Number of samples to predict in each.
     mean, std : float
-        What standardises them.
+        Of the training samples; used to standardise them.
     device : torch.device
-        Where the batches go.
+        Device of the batches.
 
     Attributes
     ----------
     utterance, position : int Tensor, shape (B,)
-        The utterance of each stream, and which of its samples to predict is next.
+        The utterance of each stream, and the index of its next sample to predict.
     fresh : bool Tensor, shape (B,)
-        Streams that start anew with the next batch.
+        Streams that start from state 0 in the next batch.
     """
 
     def __init__(
@@ -122,11 +123,11 @@ class Chunks:
         self.utterance = torch.multinomial(self.sizes.double(), B, replacement=True)
         self.position = (torch.rand(B) * self.sizes[self.utterance]).long()
         self.fresh = torch.ones(B, dtype=torch.bool)
-        # A row a stream: the utterance that it is in, and beyond its end the silence of a chunk.
+        # One row per stream: its utterance, followed by zeros for one chunk.
         longest = int(self.sizes.max()) + T
         self._samples = torch.zeros(B, order + longest)
         self._phones = torch.zeros(B, longest, dtype=torch.int32)
-        # All chunks that a row holds, as views, by the place where they start.
+        # All chunks in a row, as views, indexed by the sample where they start.
         self._chunks = self._samples.unfold(1, order + T, 1)
         self._phones_of_chunks = self._phones.unfold(1, T, 1)
         for stream in range(B):
@@ -144,7 +145,7 @@ class Chunks:
         ).to(self.device)
 
     def move_on(self) -> None:
-        """Go past it: streams whose utterance has ended begin another."""
+        """Step past this chunk; streams whose utterance has ended begin another one."""
         ended = self.sizes[self.utterance] - self.position <= self.recipe.steps
         self.position = self.position + self.recipe.steps
         another = torch.randint(len(self.sizes), (self.recipe.streams,))

@@ -1,17 +1,18 @@
 """Training a network on its own samples, so that its free run follows the utterance.
 
-Streams run side by side, each somewhere in an utterance. A pass rolls all of them on by a chunk,
-from the samples that they predicted themselves, and takes the gradient of the error through what
-was fed back; windows and hidden states carry over to the next pass. A stream that has lost its
-utterance has nothing more to learn from it: it is put back to a true window and hidden state at a
-random place, or now and then to the beginning. One that reaches the end starts at the beginning of
-an utterance, as a free run does.
+Streams run in parallel, each at its own position in an utterance. One pass advances all of them by
+a chunk. Each stream predicts from its own earlier predictions, and the gradient of the error flows
+through these. Windows and hidden states carry over to the next pass. A stream whose error is too
+large is lost: it no longer follows its utterance and can learn nothing more from it. It is reset to
+a true window and hidden state at a random position, or sometimes to the beginning of an utterance.
+A stream that reaches the end continues at the beginning of an utterance, as a free run does.
 
-This is back-propagation through time (Werbos, 1990) of the free run itself, where teacher forcing
-(Williams & Zipser, 1989) trains one step ahead; in between lies the mixing of both in what is fed
-back (Hess et al., "Generalized Teacher Forcing for Learning Chaotic Dynamics", 2023). A little of
-the truth in each sample leads streams through places where all would get lost, and they learn
-these: the share of the true sample falls, by the same factor an update, until it can be left out.
+This is back-propagation through time (Werbos, 1990) of the free run itself. Teacher forcing
+(Williams & Zipser, 1989), in contrast, trains predictions one step ahead. Feeding back a mixture of
+true and predicted samples lies between the two (Hess et al., "Generalized Teacher Forcing for
+Learning Chaotic Dynamics", 2023). A small share of the true sample carries the streams through
+passages where all of them would otherwise get lost, so that they learn these passages too. The
+share falls by the same factor at each update, until it can be left out.
 """
 
 from collections.abc import Sequence
@@ -26,31 +27,32 @@ from rnnpipe.kernels.closed_loop import roll_out
 from rnnpipe.model import Network
 from rnnpipe.training.recipes import Recipe
 
-# A stream is lost if its error over the last so many samples passes a share of their power.
+# A stream is lost if its error over this many last samples exceeds a share of their power.
 LAST_SAMPLES = 50
-# Power is the mean square over so many samples around (12.5 ms), and never below the floor, in
-# standardised units: to miss what is all but silence is no loss.
+# Power is the mean square over a window of this many samples (12.5 ms), plus the floor, in
+# standardised units: an error in near-silence does not count as lost.
 POWER_SAMPLES = 201
 POWER_FLOOR = 0.02
-# Share of the lost streams that go to a beginning: until the first ones get through to an end,
-# nothing else trains the one run that counts.
+# Share of the lost streams that restart at a beginning. Until the first streams reach an end, only
+# these train the run that counts: the one from the beginning.
 SHARE_TO_BEGINNINGS = 0.1
-# Samples between the true states that lost streams are put back to, and updates after which these
-# states are those of another network and have to be found anew.
+# Samples between the true states that lost streams are reset to, and updates after which these
+# states are computed again, because the weights have changed.
 SAMPLES_PER_PLACE = 50
 UPDATES_PER_PLACES = 100
-# Streams roll in groups of so many, a thread a group: a fixed number, so that no sum depends on
-# the number of threads.
+# Streams are computed in groups of this size, one thread per group. The size is fixed, so that no
+# sum depends on the number of threads.
 GROUP = 24
-# Share of the true sample in what is fed back, when mixing begins and when it ends. At 0.005 it
-# takes 200 samples, a window, to pull an error down to a third: a run that holds so holds alone.
-# Ending at 0.001 is too late to learn to do without: fewer seeds get through every place.
+# Share of the true sample in what is fed back, when mixing begins and when it ends. At 0.005, it
+# takes 200 samples (one window) to reduce an error to a third: a run that follows the utterance
+# with so little help also follows it without. With an end at 0.001, too little training is left to
+# learn this, and fewer seeds get through every passage.
 TRUE_SHARE = (0.3, 0.005)
 
 
 @dataclass(frozen=True)
 class Speech:
-    """All utterances in a row, each with room for a chunk that runs over its end.
+    """All utterances in one array, each followed by room for a chunk that runs past its end.
 
     Parameters
     ----------
@@ -59,9 +61,9 @@ class Speech:
     phones : int32 Tensor, shape (N,)
         Phone of each sample.
     begins, sizes : int Tensor, shape (utterances,)
-        Where the samples given of an utterance begin, and how many are to be predicted.
+        Where the given samples of an utterance begin, and how many samples are to be predicted.
     order : int
-        How many are given.
+        Number of given samples.
     """
 
     signal: Tensor
@@ -74,12 +76,12 @@ class Speech:
 
 @dataclass(frozen=True)
 class Streams:
-    """Where B streams are.
+    """The positions and states of B streams.
 
     Parameters
     ----------
     utterance, position : int Tensor, shape (B,)
-        The utterance, and which of its samples to predict is next.
+        The utterance, and the index of its next sample to predict.
     window : float32 Tensor, shape (B, order)
         The samples before that one, true or predicted.
     state : float32 Tensor, shape (B, H)
@@ -96,7 +98,7 @@ class Streams:
         return Streams(*(part[index] for part in astuple(self)))
 
     def where(self, chosen: Tensor, others: "Streams") -> "Streams":
-        """Return these streams where `chosen`, a bool a stream, says so, and else the others."""
+        """Take each stream from these where `chosen` is true, otherwise from `others`."""
         pairs = zip(astuple(self), astuple(others), strict=True)
         return Streams(
             *(torch.where(chosen.view(-1, *[1] * (a.dim() - 1)), a, b) for a, b in pairs)
@@ -104,32 +106,32 @@ class Streams:
 
 
 class ClosedLoop:
-    """Streams that roll on on their own samples; each pass leaves its gradient in the weights.
+    """Streams that predict from their own samples; each pass stores its gradient in the weights.
 
     Parameters
     ----------
     network : Network
-        With tanh units, on the CPU; the caller moves its weights between two passes.
+        With tanh units, on the CPU; the caller updates its weights between two passes.
     recipe : Recipe
-        How; see its `streams`, `steps`, `warm_up`, `mixing`, `input_noise`, `error_bound` and
-        `reset_error`.
+        Its `streams`, `steps`, `warm_up`, `mixing`, `input_noise`, `error_bound` and `reset_error`
+        are used.
     num_updates : int
-        Length of the training, for the shares of it that the recipe speaks of.
+        Length of the training; `warm_up` and `mixing` are shares of it.
     signals : sequence of float32 Tensor, shape (order + T,) each
         The utterances, standardised.
     phones : sequence of int Tensor, shape (T,) each
         Phone of each sample to predict.
     threads : int
-        How many groups of streams may roll at a time.
+        How many groups of streams may be computed in parallel.
 
     Attributes
     ----------
     passes : int
-        How many were made.
+        Number of passes made so far.
     places : Streams
-        Where lost streams are put back to.
+        True windows and states that lost streams are reset to.
     streams : Streams
-        Where the streams are now.
+        The streams as they are now.
     """
 
     def __init__(
@@ -149,14 +151,14 @@ class ClosedLoop:
         self.streams = draw(self.places, recipe.streams)
 
     def next_pass(self) -> tuple[float, int]:
-        """Roll all streams on by a chunk.
+        """Advance all streams by a chunk.
 
         Returns
         -------
         error : float
-            Mean squared error, each square cut off at `error_bound`.
+            Mean squared error, each square clipped at `error_bound`.
         samples : int
-            How many samples were predicted.
+            Number of predicted samples.
         """
         share = feedback_share(self.recipe, self.passes / self.num_updates)
         if self.passes and self.passes % UPDATES_PER_PLACES == 0:
@@ -165,7 +167,7 @@ class ClosedLoop:
             self.network, self.recipe, self.speech, self.streams, share, self.threads
         )
         ended = streams.position >= self.speech.sizes[streams.utterance]
-        if share:  # from true windows none gets lost, however bad the network still is
+        if share:  # on true windows no stream can get lost, however bad the network still is
             streams = draw(self.places, self.recipe.streams).where(lost, streams)
             ended |= lost & (torch.rand(self.recipe.streams) < SHARE_TO_BEGINNINGS)
         start = beginnings(self.network, self.speech, self.recipe.streams)
@@ -175,7 +177,7 @@ class ClosedLoop:
 
 
 def feedback_share(recipe: Recipe, progress: float) -> float:
-    """Share of the prediction in the samples fed back, where `progress` of the training is over."""
+    """Share of the prediction in what is fed back; `progress` is the finished share of training."""
     mixed = progress - recipe.warm_up
     if mixed < 0:
         return 0.0
@@ -193,7 +195,7 @@ def roll_on(
     share: float,
     threads: int,
 ) -> tuple[float, int, Streams, Tensor]:
-    """Roll all streams on by a chunk, and leave the gradient of the error in the weights.
+    """Advance all streams by a chunk, and store the gradient of the error in the weights.
 
     Returns the error, the number of samples, the streams after the chunk, and which are lost.
     """
@@ -226,24 +228,26 @@ def roll_on(
     position = streams.position + recipe.steps
     streams = Streams(streams.utterance, position, torch.cat(windows), torch.cat(states))
     error = torch.cat(squares)[:, -LAST_SAMPLES:].mean(1)
-    # Not ">": a nan is lost too.
+    # "not <=" instead of ">": a stream with a nan is lost too.
     lost = ~(error <= recipe.reset_error * power[:, -LAST_SAMPLES:].mean(1))
     return sum(loss.item() for loss in losses), count, streams, lost
 
 
 def arrange(signals: Sequence[Tensor], phones: Sequence[Tensor], room: int) -> Speech:
-    """Put utterances in a row, with `room` samples of nothing after each."""
+    """Join utterances into one array, with `room` zeros after each."""
     order = signals[0].numel() - phones[0].numel()
     mean = signals[0].new_full((1, 1, POWER_SAMPLES), 1 / POWER_SAMPLES)
     half = POWER_SAMPLES // 2
-    powers = [functional.conv1d(one[None, None] ** 2, mean, padding=half)[0, 0] for one in signals]
+    powers = [
+        functional.conv1d(signal[None, None] ** 2, mean, padding=half)[0, 0] for signal in signals
+    ]
     gap, before = signals[0].new_zeros(room), signals[0].new_zeros(order)
-    sizes = torch.tensor([one.numel() for one in phones])
+    sizes = torch.tensor([codes.numel() for codes in phones])
     spans = sizes + order + room
     return Speech(
-        torch.cat([part for one in signals for part in (one, gap)]),
-        torch.cat([part for one in powers for part in (one, gap)]).clamp(min=0) + POWER_FLOOR,
-        torch.cat([part for one in phones for part in (before, one, gap)]).int(),
+        torch.cat([part for signal in signals for part in (signal, gap)]),
+        torch.cat([part for power in powers for part in (power, gap)]).clamp(min=0) + POWER_FLOOR,
+        torch.cat([part for codes in phones for part in (before, codes, gap)]).int(),
         spans.cumsum(0) - spans,
         sizes,
         order,
@@ -252,12 +256,12 @@ def arrange(signals: Sequence[Tensor], phones: Sequence[Tensor], room: int) -> S
 
 @torch.no_grad()
 def true_places(network: Network, speech: Speech) -> Streams:
-    """Find windows and hidden states of teacher-forced passes over all utterances, side by side.
+    """Find windows and hidden states of teacher-forced passes over all utterances, in parallel.
 
-    The places lie `SAMPLES_PER_PLACE` samples apart, from a random one on.
+    They lie `SAMPLES_PER_PLACE` samples apart; the first one is drawn at random.
     """
     longest = int(speech.sizes.max())
-    # A short utterance reads into the next one, from where nothing is kept.
+    # A short utterance runs on into the next one; nothing from there is kept.
     at = speech.begins[:, None] + torch.arange(speech.order + longest)
     at = at.clamp(max=speech.signal.numel() - 1)
     signal, phones = speech.signal[at], speech.phones[at[:, speech.order :]]

@@ -1,4 +1,4 @@
-"""The log of a training: its history, when its error rose, and the weights worth keeping."""
+"""The log of a training: its history, when its error rose, and the weights to keep."""
 
 import math
 from typing import NamedTuple
@@ -9,14 +9,14 @@ from torch import Tensor
 from rnnpipe.model import Network
 from rnnpipe.training.runs import TrainedRun
 
-# A training error beyond this, in standardised units, where silence has 1, will not come back:
-# the run is called diverged. The largest error of a sane start is far below it (a note's network
-# of 1,600 units starts near 100).
+# A training error above this, in standardised units (silence has 1), does not recover: the run has
+# diverged. The error at the start is far below it, even for large networks (a network of the 2014
+# note with 1,600 units starts near 100).
 DIVERGED_MSE = 1000.0
 
-# Where training keeps a copy of the weights for `rnnpipe.dynamics`: after these shares of its
-# updates, and around the first rise of the error. The error has risen when its mean over a pass
-# through the utterances is RISE times that of the lowest pass: more than the luck of a batch.
+# Training keeps a copy of the weights for `rnnpipe.dynamics` after these shares of its updates, and
+# around the first rise of the error. The error has risen when its mean over a pass through the
+# utterances is at least RISE times that of the lowest pass: more than batches vary by chance.
 SNAPSHOTS = (0.0, 0.1, 0.5, 1.0)
 RISE = 2.0
 
@@ -24,7 +24,7 @@ Snapshot = dict[str, Tensor]
 
 
 class Row(NamedTuple):
-    """One update, as history.parquet has it; see `TrainedRun.history`."""
+    """One update, as in history.parquet; see `TrainedRun.history`."""
 
     update: int
     epoch: float
@@ -36,7 +36,7 @@ class Row(NamedTuple):
 
 
 class Lowest(NamedTuple):
-    """The pass through the utterances whose mean error was the lowest before the first rise."""
+    """The pass through the utterances with the lowest mean error before the first rise."""
 
     error: float
     update: int
@@ -44,33 +44,33 @@ class Lowest(NamedTuple):
 
 
 class Log:
-    """What a training has seen so far.
+    """The record of a training so far.
 
     Parameters
     ----------
     network : Network
-        Under training; the log copies its weights.
+        The network in training; the log copies its weights.
     num_updates : int
         Length of the training.
     pass_length : int
-        Updates that go through the utterances once.
+        Updates in one pass through the utterances.
 
     Attributes
     ----------
     rows : list of Row
         The history.
     samples : int
-        Predicted so far.
+        Number of samples predicted so far.
     sane : Snapshot
-        Weights at the last update whose error was sane.
+        Weights at the last update before a divergence.
     diverged_at, risen_at : int or None
-        Update at which the error left all bounds, and at which it had risen.
+        Update at which the error diverged, and at which it had risen.
     lowest : Lowest
-        Where the error was at its lowest before it first rose.
+        The pass with the lowest error before the first rise.
     snapshots : dict from int to Snapshot
-        Weights by the update that starts from them.
+        Weights, by the update that starts from them.
     best : (float, Snapshot) or None
-        The lowest NMSE of a free run that was tried, and the weights that it was tried with.
+        The lowest NMSE of the free runs tried so far, and the weights of that free run.
     """
 
     def __init__(self, network: Network, num_updates: int, pass_length: int) -> None:
@@ -86,7 +86,7 @@ class Log:
         self._marks = {1 + round(share * num_updates) for share in SNAPSHOTS}
 
     def add(self, row: Row, samples: int) -> None:
-        """Take in an update, before its step is taken."""
+        """Add an update, before its step is taken."""
         self.rows.append(row)
         self.samples += samples
         if not (row.mse <= DIVERGED_MSE and math.isfinite(row.gradient_norm)):
@@ -110,14 +110,14 @@ class Log:
             self.snapshots |= {self.lowest.update: self.lowest.weights, update: self.sane}
 
     def end(self, error: float) -> None:
-        """Take in the error after the last step, which may be the one that leaves all bounds."""
+        """Add the error after the last step; this step, too, may make the training diverge."""
         if error <= DIVERGED_MSE:
             self.snapshots[self.num_updates + 1] = snapshot(self.network)
         else:
             self.diverged_at = self.num_updates
 
     def close(self, wall_seconds: float) -> TrainedRun:
-        """Turn the log of a training that has ended into what it leaves behind."""
+        """Turn the log of a finished training into its results."""
         if self.diverged_at is not None and self.risen_at is None:
             self.risen_at = self.diverged_at
             self.snapshots[self.lowest.update] = self.lowest.weights

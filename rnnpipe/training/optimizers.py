@@ -1,4 +1,4 @@
-"""How a gradient moves the weights: the optimiser, clipping, and weight decay."""
+"""How a gradient changes the weights: the optimiser, clipping, and weight decay."""
 
 import torch
 from torch import nn
@@ -11,18 +11,18 @@ BIASES = ("b", "c", "d")
 
 
 def make_optimizer(recipe: Recipe, network: Network) -> torch.optim.Optimizer:
-    """Build the recipe's optimiser; weight decay is not its business, see `decay`."""
+    """Build the recipe's optimiser, without weight decay; for that see `decay`."""
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(network.parameters(), recipe.learning_rate, recipe.momentum)
     if recipe.optimizer == "adam":
         return torch.optim.Adam(network.parameters(), recipe.learning_rate)
-    # What is multiplied by [window, phone, state, 1] is one matrix: its inputs correlate.
+    # All weights that multiply [window, phone, state, 1] form one matrix: these inputs correlate.
     stacks = [[network.W, network.V, network.M, network.b], [network.U, network.c]]
     return Soap(stacks + [[network.d]] * (network.cell == "gru"), recipe.learning_rate)
 
 
 def clip(network: Network, recipe: Recipe) -> tuple[float, bool]:
-    """Clip the gradient as the recipe says; return its norm before that, and whether it was."""
+    """Clip the gradient as the recipe says; return its norm before, and whether it was clipped."""
     parameters = list(network.parameters())
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = nn.utils.get_total_norm(gradients)
@@ -38,7 +38,7 @@ def clip(network: Network, recipe: Recipe) -> tuple[float, bool]:
 
 @torch.no_grad()
 def decay(network: Network, amount: float) -> None:
-    """Shrink all weights but the biases by the share `amount`."""
+    """Shrink all weights except the biases by the share `amount`."""
     if amount:
         for name, weight in network.named_parameters():
             if name not in BIASES:

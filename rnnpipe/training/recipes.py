@@ -1,4 +1,4 @@
-"""A recipe: how to train, with every choice that the 2014 note left open or made."""
+"""A recipe: how to train, with every choice that the 2014 note made or left open."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,39 +24,39 @@ class Recipe:
         See `init`; orthogonal blocks are scaled by it too.
     optimizer : {"sgd", "adam", "soap"}
         Plain or momentum gradient descent, Adam (Kingma & Ba, 2015), or SOAP (Vyas et al., 2024;
-        see `rnnpipe.training.soap`), which costs more an update and needs far fewer.
+        see `rnnpipe.training.soap`), whose updates cost more but of which far fewer are needed.
     learning_rate : float
         At the first update.
     momentum : float
         Of sgd, in [0, 1).
     schedule : {"constant", "cosine", "exponential"}
-        Course of the learning rate from the first update to the last.
+        How the learning rate changes from the first update to the last.
     final_learning_rate : float
-        What the schedule ends at, as a share of `learning_rate`.
+        Learning rate at the last update, as a share of `learning_rate`.
     epochs, updates : int or None
         Length of the training, one of the two: passes over the utterances, or optimiser steps.
     backpropagation : {"whole_utterance", "truncated", "closed_loop"}
-        One update an utterance, through all of it; streams cut into chunks; or such streams on
-        their own samples, through what is fed back (see `rnnpipe.training.closed_loop`).
+        One update per utterance, through all of it; streams cut into chunks; or such streams on
+        their own samples, through the samples fed back (see `rnnpipe.training.closed_loop`).
     streams : int
-        How many run side by side; not of whole utterances.
+        Number of streams in parallel; unused with "whole_utterance".
     steps : int
-        Samples a stream moves on, and gradients go back, an update; not of whole utterances.
+        Samples that a stream moves on, and that gradients go back, per update; unused with
+        "whole_utterance".
     carry_state : bool
-        Of truncated back-propagation: whether a chunk starts from the state that the last one
-        ended in, rather than from 0.
+        With "truncated": whether a chunk starts from the state at the end of the previous chunk,
+        instead of from 0.
     warm_up : float
-        Of the closed loop: share of the training that is on true samples, before the network's own
-        are fed back.
+        With "closed_loop": share of the training, at its start, on true samples only.
     mixing : float
-        Of the closed loop: share of the training after that in which what is fed back is still
-        mixed with the true sample, ever less of it.
+        With "closed_loop": share of the training, after the warm-up, in which the true sample is
+        still mixed into what is fed back, with a decreasing share.
     error_bound : float
-        Of the closed loop: squared errors count up to here, in standardised units, so that a
-        stream that has lost its utterance does not drown the others.
+        With "closed_loop": squared errors are clipped here, in standardised units, so that a lost
+        stream does not dominate the others.
     reset_error : float
-        Of the closed loop: a stream is put back on its utterance when its error passes this share
-        of the power of speech there.
+        With "closed_loop": a stream is reset to its utterance when its error exceeds this share of
+        the power of the speech there.
     clip : {"none", "norm", "value"}
         Gradient clipping (Pascanu et al., 2013), to `clip_at`.
     clip_at : float
@@ -65,12 +65,12 @@ class Recipe:
         Decoupled (Loshchilov & Hutter, 2019): each update multiplies the weights by
         1 - learning_rate * weight_decay.
     weight_noise : float
-        Standard deviation of Gaussian noise on every weight while a gradient is taken
+        Standard deviation of Gaussian noise on every weight while a gradient is computed
         (Graves, 2011).
     input_noise : float
         Standard deviation of Gaussian noise on the samples of the window, in standardised units;
-        the sample to predict stays clean. In the closed loop it falls on what is not predicted
-        within the chunk.
+        the sample to predict stays clean. With "closed_loop", samples predicted within the chunk
+        get no noise.
     dropout : float
         Share of hidden units dropped between the hidden layer and the output.
     """
@@ -109,9 +109,9 @@ class Recipe:
             )
         if self.backpropagation == "closed_loop":
             if self.cell != "tanh":
-                raise RnnpipeError(f"The closed loop knows the cell tanh alone, not {self.cell}.")
+                raise RnnpipeError(f"The closed loop supports only the cell tanh, not {self.cell}.")
             if self.dropout or self.weight_noise:
-                raise RnnpipeError("The closed loop knows neither dropout nor weight_noise.")
+                raise RnnpipeError("The closed loop supports neither dropout nor weight_noise.")
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Recipe":
@@ -128,7 +128,7 @@ class Recipe:
         return cls(**config)
 
     def updates_per_epoch(self, sizes: Sequence[int]) -> float:
-        """How many updates see as many samples as the utterances have to predict, `sizes` each."""
+        """Updates per pass over utterances that have `sizes` samples to predict; not rounded."""
         if self.backpropagation == "whole_utterance":
             return len(sizes)
         return sum(sizes) / (self.streams * self.steps)
@@ -141,7 +141,7 @@ class Recipe:
         return max(1, round(self.epochs * self.updates_per_epoch(sizes)))
 
     def learning_rate_at(self, progress: float) -> float:
-        """Learning rate where `progress`, in [0, 1], is the share of the training gone by."""
+        """Learning rate at `progress`, the finished share of the training, in [0, 1]."""
         end = self.final_learning_rate
         share = {
             "constant": 1.0,

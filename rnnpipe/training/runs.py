@@ -1,4 +1,4 @@
-"""What a training leaves behind, in memory and on disk."""
+"""The results of a training, in memory and on disk."""
 
 from __future__ import annotations
 
@@ -21,33 +21,34 @@ if TYPE_CHECKING:  # reading a summary needs no torch, which takes seconds to lo
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """What a training leaves behind.
+    """The results of a training.
 
     Parameters
     ----------
     network : Network
-        Trained; after a divergence as it was at the last update that was still sane. Of a training
-        on its own samples, the one whose free run was the best of those tried: a place that the
-        run can only just pass costs all that follows, and it may be lost again by the next update.
-        The free run is what is trained, on these very utterances; nothing is held out.
+        With the trained weights; after a divergence, with those of the last update before it. After
+        a training on its own samples, with those of the best free run of those tried. A free run
+        may pass a difficult passage only just, and the next update may lose it again; then
+        everything after this passage is lost too. This choice is part of the training: it uses the
+        training utterances, and nothing that is held out.
     history : DataFrame
-        A row an update: update (from 1), epoch, mse (before the step, in standardised units),
+        One row per update: update (from 1), epoch, mse (before the step, in standardised units),
         gradient_norm (before clipping), clipped, learning_rate, and free_nmse, the free-running
         NMSE where it was tried (before the step), else nan.
     diverged_at : int or None
-        Update at which the error left all bounds.
+        Update at which the error diverged; see `DIVERGED_MSE`.
     final_mse : float
         Mean of the training error over the last pass through the utterances; nan if diverged.
     lowest_at, risen_at : int or None
-        Update at which the error was at its lowest before its first rise, and the one at which it
-        had risen; see `RISE`. None where it never rises. A divergence is a rise.
+        Update at which the error was lowest before its first rise, and the one at which it had
+        risen; see `RISE`. None if it never rises. A divergence is a rise.
     snapshots : dict from int to dict
-        Weights by the update that starts from them: at the shares `SNAPSHOTS` of the training
-        (the end of it is one beyond the last update), and at these two.
+        Weights, by the update that starts from them: at the shares `SNAPSHOTS` of the training
+        (its end counts as one update after the last), and at these two updates.
     samples : int
         Samples predicted in training, over all updates.
     wall_seconds : float
-        Of the loop alone.
+        Duration of the training loop only.
     """
 
     network: Network
@@ -67,11 +68,11 @@ def save_run(run: TrainedRun, setting: Setting, folder: str | Path) -> None:
     Parameters
     ----------
     run : TrainedRun
-        What `train` returned.
+        Result of `train`.
     setting : Setting
-        It leads the summary.
+        The first fields of the summary.
     folder : path
-        Gets the files that `rnnpipe.vocabulary.RunFile` names.
+        Where the files named in `rnnpipe.vocabulary.RunFile` are written.
     """
     from safetensors.torch import save_file
 
@@ -114,7 +115,7 @@ def load_snapshots(path: str | Path) -> dict[int, dict[str, Tensor]]:
 
 
 def read_run(path: str | Path) -> dict[str, Any]:
-    """Read a run.json; a number that was not finite stands in it as null and comes back as nan."""
+    """Read a run.json; the file has null for a training error of nan, and it is read as nan."""
     run = json.loads(Path(path).read_text())
     if run["final_training_mse"] is None:
         run["final_training_mse"] = math.nan

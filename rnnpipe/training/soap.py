@@ -3,13 +3,13 @@
 For the gradient G (m x n) of a weight matrix S, with running means over the updates (Vyas et al.,
 "SOAP: Improving and Stabilizing Shampoo using Adam", 2024):
 
-    L = mean of G G',  R = mean of G' G              what correlates, rows and columns
-    L = P diag P',     R = Q diag Q'                 their eigenvectors, kept up by QR
+    L = mean of G G',  R = mean of G' G              correlations of rows and of columns
+    L = P diag P',     R = Q diag Q'                 their eigenvectors, updated by QR
     Z = P' G Q                                       the gradient in these coordinates
     S <- S - rate P (mean of Z / sqrt(mean of Z^2)) Q'
 
-The samples of a window of speech are all but equal to their neighbours. Plain Adam, which scales
-each weight on its own, crawls along the directions that tell them apart.
+Neighbouring samples in a window of speech are almost equal. Plain Adam scales each weight on its
+own, and is very slow along the directions in which neighbours differ.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,21 +21,21 @@ EPSILON = 1e-8
 
 
 class Soap(torch.optim.Optimizer):
-    """SOAP over matrices that are stacked from parameters.
+    """SOAP on matrices, each stacked from several parameters.
 
     Parameters
     ----------
     stacks : iterable of sequences of Parameter
-        Each sequence is one matrix S: its parameters lie on top of each other, with the last axis
-        of the first as columns (a vector behind a matrix is one row of it).
+        Each sequence is one matrix S: its parameters are stacked as rows, with the last axis of the
+        first as columns (a vector after a matrix is one row).
     lr : float
         Learning rate.
     betas : (float, float)
-        Of the running means of Z and Z^2.
+        Decay of the running means of Z and Z^2.
     memory : float
-        Of the running means L and R.
+        Decay of the running means L and R.
     every : int
-        Updates between two renewals of the eigenvectors.
+        Updates between two updates of the eigenvectors.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Soap(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Take one step; the first one only looks at the gradient."""
+        """Take one step; the first one only initialises L, R and their eigenvectors."""
         for group in self.param_groups:
             first = group["params"][0]
             width = first.shape[1] if first.dim() == 2 else 1
@@ -64,7 +64,7 @@ class Soap(torch.optim.Optimizer):
 
 
 def _step(state: dict, G: Tensor, how: dict) -> Tensor:
-    """Update the running means, and return the change of the matrix at learning rate 1."""
+    """Update the running means, and return the change of the matrix for a learning rate of 1."""
     if not state:
         L, R = G @ G.t(), G.t() @ G
         state |= {"step": 0, "mean": torch.zeros_like(G), "square": torch.zeros_like(G)}
@@ -94,7 +94,7 @@ def _eigenvectors(matrix: Tensor) -> Tensor:
 
 
 def _renewed(matrix: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """One step of orthogonal iteration, and the order into which it puts the old vectors."""
+    """One step of orthogonal iteration, and the order in which it sorts the old vectors."""
     moved = matrix @ vectors
     order = torch.argsort((vectors * moved).sum(0), descending=True, stable=True)
     return torch.linalg.qr(moved[:, order])[0], order

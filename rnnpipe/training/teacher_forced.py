@@ -13,16 +13,16 @@ from rnnpipe.training.recipes import Recipe
 
 
 class TeacherForced:
-    """Passes over batches of true samples; each leaves its gradient in the weights.
+    """Passes over batches of true samples; each stores its gradient in the weights.
 
     Parameters
     ----------
     network : Network
-        The caller moves its weights between two passes.
+        The caller updates its weights between two passes.
     recipe : Recipe
-        Its noises and dropout.
+        Its `input_noise`, `weight_noise` and `dropout` are used.
     batches : WholeUtterances or Chunks
-        Where the training is in the utterances.
+        Source of the batches.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class TeacherForced:
         self.state = network.initial_state(1)
 
     def next_pass(self) -> tuple[float, int]:
-        """Predict the next batch; return its mean squared error and how many samples it has."""
+        """Predict the next batch; return its mean squared error and its number of samples."""
         batch = self.batches.cut()
         loss, self.state = predict_batch(self.network, self.recipe, batch, self.state)
         self.batches.move_on()
@@ -45,10 +45,10 @@ class TeacherForced:
 def predict_batch(
     network: Network, recipe: Recipe, batch: Batch, state: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Predict a batch, measure the mean squared error, and leave its gradient in the weights.
+    """Predict a batch, compute the mean squared error, and store its gradient in the weights.
 
-    `state` is the one after the batch before; streams that start anew begin with 0 instead.
-    Returns the loss, over the valid samples, and the state that the next batch may start from.
+    `state` is the state after the previous batch; fresh streams start from 0 instead. Returns the
+    loss over the valid samples, and the state for the next batch.
     """
     network.zero_grad()
     state = torch.where(batch.fresh[:, None], 0.0, state)
@@ -65,7 +65,7 @@ def predict_batch(
 
 @contextmanager
 def noisy_weights(network: Network, std: float) -> Iterator[None]:
-    """Add Gaussian noise to all weights but the biases while the block runs."""
+    """Add Gaussian noise to all weights except the biases while the block runs."""
     if not std:
         yield
         return

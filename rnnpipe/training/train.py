@@ -1,4 +1,4 @@
-"""Training one network: draw a batch, predict, measure, step, log, and stop."""
+"""Training one network: make a batch, predict, measure, log, take a step, and stop."""
 
 import math
 import time
@@ -23,7 +23,7 @@ from rnnpipe.training.runs import TrainedRun
 from rnnpipe.training.teacher_forced import TeacherForced
 from rnnpipe.windows.series import Series, sizes_of
 
-# How often in a training on its own samples the free run is tried, evenly over the updates.
+# Number of free runs tried in a training on the network's own samples, at equal distances.
 FREE_RUNS = 50
 
 
@@ -39,26 +39,33 @@ def train(
     device: torch.device | str = "cpu",
     threads: int = 1,
 ) -> TrainedRun:
-    """Train one network on utterances. A divergence is a result: see `TrainedRun.diverged_at`.
+    """Train one network on utterances.
+
+    A divergence raises no error, but is a result: see `TrainedRun.diverged_at`.
 
     Parameters
     ----------
     recipe : Recipe
-        How.
+        How to train.
     series : sequence of Series
         The training utterances, all with the same order.
     hidden_size : int
-        Hidden units.
+        Number of hidden units.
     seed : int
-        Of the initial weights, the batches and all noise; equal seeds give equal bytes on a CPU.
+        For the initial weights, the batches and all noise; equal seeds give equal bytes on a CPU.
     mean, std : float
-        Of the training samples; they standardise.
+        Of the training samples; used to standardise them.
     num_phones : int
-        Codes that a sample's phone may have.
+        Number of phone codes, "none" among them.
     device : torch.device or str
-        Where; the closed loop always runs on the CPU.
+        Where to train; the closed loop always runs on the CPU.
     threads : int
-        How many groups of streams of a closed loop may run at a time; no result depends on it.
+        How many groups of streams of a closed loop may be computed in parallel; results do not
+        depend on it.
+
+    Returns
+    -------
+    TrainedRun
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -76,28 +83,28 @@ def train(
 
 @dataclass
 class Training:
-    """All that a training carries from one update to the next, beside torch's random state.
+    """Everything that a training keeps from one update to the next, except torch's random state.
 
     Parameters
     ----------
     recipe : Recipe
-        How.
+        How to train.
     series : sequence of Series
         The training utterances.
     network : Network
-        The weights.
+        With the current weights.
     optimizer : torch.optim.Optimizer
-        What moves them, with its running means.
+        With its running means.
     passes : TeacherForced or ClosedLoop
-        Where the batches or streams are.
+        With the current batches or streams.
     log : Log
-        What was seen so far.
+        The record of the training so far.
     num_updates : int
         Length of the training.
     samples_per_epoch : int
-        Samples to predict in a pass over the utterances.
+        Samples to predict in one pass over the utterances.
     started : float
-        When the first update began, by `time.perf_counter`.
+        Start time of the training loop, from `time.perf_counter`.
     """
 
     recipe: Recipe
@@ -120,19 +127,19 @@ class Training:
     def add_to_log(
         self, update: int, error: float, samples: int, norm: float, clipped: bool, rate: float
     ) -> None:
-        """Log an update, and now and then how the free run does with the weights as they are."""
+        """Log an update and, at regular intervals, the NMSE of a free run with these weights."""
         epoch = (self.log.samples + samples) / self.samples_per_epoch
         tried = self.closed_loop and update % max(1, self.num_updates // FREE_RUNS) == 0
         free = free_running_nmse(self.network, self.series) if tried else math.nan
         self.log.add(Row(update, epoch, error, norm, clipped, rate, free), samples)
 
     def step(self, rate: float) -> None:
-        """Move the weights along the gradient that the last pass left in them."""
+        """Update the weights with the gradient that the last pass stored in them."""
         decay(self.network, rate * self.recipe.weight_decay)
         self.optimizer.step()
 
     def finish(self) -> TrainedRun:
-        """Measure the last step, and settle which weights the training leaves."""
+        """Measure the error after the last step, and choose which weights the training returns."""
         if self.log.diverged_at is None:
             error, _ = self.passes.next_pass()
             self.log.end(error)
@@ -158,11 +165,11 @@ def begin(
     device: torch.device,
     threads: int,
 ) -> Training:
-    """Draw the first weights, and put batches or streams where they start."""
+    """Draw the initial weights, and set batches or streams to their start."""
     sizes = sizes_of(series)
     num_updates = recipe.num_updates(sizes)
     if recipe.backpropagation == "closed_loop":
-        device = torch.device("cpu")  # the loop over a network's own samples is compiled for that
+        device = torch.device("cpu")  # its loop is compiled for the CPU only
     network.initialise(recipe.init, recipe.init_scale)
     network.to(device)
     optimizer = make_optimizer(recipe, network)
@@ -184,7 +191,7 @@ def make_passes(
     device: torch.device,
     threads: int,
 ) -> TeacherForced | ClosedLoop:
-    """Prepare the passes that the recipe's back-propagation wants."""
+    """Prepare the passes for the recipe's kind of back-propagation."""
     if recipe.backpropagation == "closed_loop":
         speech = as_tensors(series, network.mean, network.std)
         return ClosedLoop(network, recipe, num_updates, *speech, threads)
@@ -196,7 +203,7 @@ def make_passes(
 
 
 def warm_up(network: Network) -> None:
-    """Load or compile the loops, which is no part of the speed of training."""
+    """Load or compile the loops, so that this time is not counted as training time."""
     device = network.W.device
     predictions, _ = network(
         torch.zeros(1, network.order + 1, device=device),
@@ -207,12 +214,12 @@ def warm_up(network: Network) -> None:
 
 
 def choose_device(name: str) -> torch.device:
-    """Turn "auto", "cpu" or "cuda" into a device; auto is a GPU where there is one.
+    """Turn "auto", "cpu" or "cuda" into a device; "auto" is a GPU if there is one.
 
     Raises
     ------
     RnnpipeError
-        If a GPU is asked for where there is none.
+        If a GPU is requested but there is none.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -222,7 +229,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def free_running_nmse(network: Network, series: Sequence[Series]) -> float:
-    """NMSE of the free runs of utterances, all samples to predict taken together."""
+    """NMSE of the free runs of utterances, over all samples to predict together."""
     targets, runs = [], []
     for speech in series:
         signal = speech.standardised(network.mean, network.std)

@@ -303,9 +303,9 @@ def test_the_free_run_is_tried_on_the_way_and_the_best_network_kept(monkeypatch)
 
 def test_contradictions_are_refused():
     for wrong, message in (
-        ({"cell": "gru"}, "The closed loop knows the cell tanh alone, not gru."),
-        ({"dropout": 0.1}, "The closed loop knows neither dropout nor weight_noise."),
-        ({"weight_noise": 0.1}, "The closed loop knows neither dropout nor weight_noise."),
+        ({"cell": "gru"}, "The closed loop supports only the cell tanh, not gru."),
+        ({"dropout": 0.1}, "The closed loop supports neither dropout nor weight_noise."),
+        ({"weight_noise": 0.1}, "The closed loop supports neither dropout nor weight_noise."),
     ):
         with pytest.raises(RnnpipeError, match=message):
             replace(RECIPE, **wrong)
