@@ -54,7 +54,7 @@ probe := import sys; \
 	@rm -f $@
 	$(locked) -r requirements.lock
 	$(locked) -r requirements-cpu.lock 2> .venv/cpu.log || { \
-	    grep -q "No matching distribution" .venv/cpu.log || { cat .venv/cpu.log >&2; exit 1; }; \
+	    grep -Eq "No matching distribution|ResolutionImpossible" .venv/cpu.log || { cat .venv/cpu.log >&2; exit 1; }; \
 	    $(locked) -r requirements-cuda.lock; }
 	$(venv) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	$(venv) -m pip check
