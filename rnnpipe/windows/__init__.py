@@ -1,1 +1,1 @@
-"""From utterances to windows in Parquet, and from these to what a network sees."""
+"""From utterances to windows in Parquet, and from windows to the series that networks use."""

@@ -13,20 +13,20 @@ from rnnpipe.windows.store import ExactSums
 
 @dataclass(frozen=True)
 class Experiment:
-    """The training utterances, or phones of them.
+    """The training utterances, or phones in them.
 
     Parameters
     ----------
     utterances : tuple of str
         Their ids; see `rnnpipe.windows.items`.
     order : int
-        How many samples are given at the start of each.
+        Number of given samples at the start of each.
     num_phones : int
-        Codes that a sample's phone may have, "none" among them.
+        Number of phone codes, "none" among them.
     mean, std : float
         Over all their samples, in 16-bit units.
     num_samples : int
-        How many samples they have.
+        Total number of their samples.
     """
 
     utterances: tuple[str, ...]
@@ -49,9 +49,9 @@ class Experiment:
 
 
 def describe(series: Sequence[Series], num_phones: int) -> Experiment:
-    """Gather ids and statistics of the training utterances.
+    """Collect the ids and statistics of the training utterances.
 
-    `num_phones` is the number of phones that their windows name in the footer.
+    `num_phones` is the number of phones listed in the footer of their window files.
 
     Raises
     ------
@@ -59,9 +59,9 @@ def describe(series: Sequence[Series], num_phones: int) -> Experiment:
         If all samples are equal: there is nothing to predict.
     """
     utterances, sums = [], ExactSums()
-    for one in series:
-        utterances.append(one.item)
-        sums.add(one.samples)
+    for speech in series:
+        utterances.append(speech.item)
+        sums.add(speech.samples)
     mean, std = sums.statistics()
     if std == 0:
         names = ", ".join(utterances)
@@ -70,7 +70,7 @@ def describe(series: Sequence[Series], num_phones: int) -> Experiment:
 
 
 def save_held_out(utterances: Sequence[str], path: str | Path) -> None:
-    """Write the ids of what is held out as JSON."""
+    """Write the ids of the held-out items as JSON."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(utterances, indent=2) + "\n")
 

@@ -1,9 +1,9 @@
-"""Items: what a network learns or is measured on as a whole, an utterance or one phone of it.
+"""Items: an utterance or one phone in it, as a unit to learn or to measure on.
 
-An utterance goes by its id, TRAIN/DR8/FCLT0/SI2068. One phone of it goes by an id that says where
-it lies, TRAIN/DR8/FCLT0/SI2068/ow-4971-6680: TIMIT's label, its first sample, and the sample after
-its last. What is given of a phone are the `order` samples before it; of a phone so early that there
-are fewer, the first `order` samples of the utterance, so that its prediction begins after these.
+The id of an utterance is TRAIN/DR8/FCLT0/SI2068. The id of a phone adds its position,
+TRAIN/DR8/FCLT0/SI2068/ow-4971-6680: TIMIT's label, the first sample, and the sample after the last
+one. The network is given the `order` samples before the phone. If there are fewer, it is given the
+first `order` samples of the utterance, and the prediction begins after these.
 """
 
 import re
@@ -16,28 +16,28 @@ _PHONE = re.compile(r"(?P<utterance>[^/]+(?:/[^/]+){3})/[^/]+-(?P<start>\d+)-(?P
 
 
 class Stretch(NamedTuple):
-    """Where a phone lies in its utterance.
+    """The position of a phone in its utterance.
 
     Parameters
     ----------
     start, end : int
-        Its first sample, and the sample after its last.
+        Its first sample, and the sample after its last one.
     """
 
     start: int
     end: int
 
     def first_given(self, order: int) -> int:
-        """First of the `order` samples that are given."""
+        """First of the `order` given samples."""
         return max(self.start - order, 0)
 
     def num_predicted(self, order: int) -> int:
-        """Count the samples to be predicted."""
+        """Number of samples to predict."""
         return self.end - self.first_given(order) - order
 
 
 class Place(NamedTuple):
-    """Where an item lies.
+    """The position of an item in the corpus.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Place(NamedTuple):
     phone: Stretch | None = None
 
     def overlaps(self, other: "Place") -> bool:
-        """Whether two items share a sample, those that are only given aside."""
+        """Whether two items share a sample; samples that are only given do not count."""
         if self.utterance != other.utterance:
             return False
         if self.phone is None or other.phone is None:
@@ -60,12 +60,12 @@ class Place(NamedTuple):
 
 
 def phone_id(utterance: str, phone: Segment) -> str:
-    """Name one phone of an utterance."""
+    """Id of a phone in an utterance."""
     return f"{utterance}/{phone.label}-{phone.start}-{phone.end}"
 
 
 def place(item: str) -> Place:
-    """Read an item's id."""
+    """Parse the id of an item."""
     found = _PHONE.fullmatch(item)
     if not found:
         return Place(item)
@@ -73,7 +73,7 @@ def place(item: str) -> Place:
 
 
 def counted(items: Iterable[str]) -> str:
-    """Say how many items there are, and of what kind: "2 utterances", "1 phone"."""
+    """Number and kind of items in words: "2 utterances", "1 phone"."""
     kinds = ["utterance" if place(item).phone is None else "phone" for item in items]
     numbers = ((kinds.count(kind), kind) for kind in ("utterance", "phone"))
     return " and ".join(f"{n} {kind}{'s' * (n != 1)}" for n, kind in numbers if n)
@@ -82,21 +82,21 @@ def counted(items: Iterable[str]) -> str:
 def phones_of(
     item: str, phones: Mapping[str, Sequence[Segment]], order: int
 ) -> tuple[Segment, ...]:
-    """Phones that an item has, those of its given samples among them.
+    """Phones of an item, including those in its given samples.
 
     Parameters
     ----------
     item : str
         Its id.
     phones : mapping of str to sequence of Segment
-        The phones of an utterance, by the utterance's id.
+        The phones of each utterance, by its id.
     order : int
-        Samples given.
+        Number of given samples.
 
     Returns
     -------
     tuple of Segment
-        In samples of the item: its first given one is 0.
+        With `start` and `end` counted from the first given sample of the item.
     """
     utterance, phone = place(item)
     if phone is None:

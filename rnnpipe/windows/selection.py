@@ -1,4 +1,4 @@
-"""Which utterances, or phones of them, an experiment is about: picked by id, glob or split."""
+"""Selection of the utterances or phones of an experiment, by id, glob or split."""
 
 import difflib
 import fnmatch
@@ -23,38 +23,38 @@ def select(
     order: int = 0,
     key: str = "experiment.utterances",
 ) -> list[str]:
-    """Pick utterances, or phones of them, by id or by glob.
+    """Select utterances, or phones in them, by id, glob or split.
 
     Parameters
     ----------
     available : sequence of str
         Ids in the corpus.
     patterns : sequence of str
-        Ids such as TRAIN/DR8/FCLT0/SI2068; the beginnings of ids, TRAIN/DR8/FCLT0 (a speaker) or
-        TRAIN (a split); globs such as TEST/DR?/F*/SX*; or standard splits by name, such as
-        core_test or dev_without_sa. Any of these with a phone behind it, TRAIN/DR8/FCLT0/SI2068/ow
-        or TEST/DR1/ow, picks every such phone, and with the phone's first sample, ow-4971, that
-        one alone. Case does not matter.
+        Ids such as TRAIN/DR8/FCLT0/SI2068; beginnings of ids, such as TRAIN/DR8/FCLT0 (a speaker)
+        or TRAIN (a split); globs such as TEST/DR?/F*/SX*; or names of standard splits, such as
+        core_test or dev_without_sa. Any of these followed by a phone, TRAIN/DR8/FCLT0/SI2068/ow or
+        TEST/DR1/ow, selects every such phone; followed by a phone and its first sample, ow-4971,
+        only that phone. Upper and lower case are the same.
     rejected : collection of str
-        Ids that the corpus has but that could not be read.
+        Ids that are in the corpus but could not be read.
     phones : callable
-        Gives the phones of an utterance.
+        Returns the phones of an utterance.
     order : int
-        Samples that are given: of a phone that lies within the first of an utterance, nothing is
-        left to predict.
+        Number of given samples. A phone that ends within the first `order` samples of its utterance
+        has no sample to predict.
     key : str
-        Where in the configuration the patterns stand; for the messages.
+        Key of the patterns in the configuration, for the messages.
 
     Returns
     -------
     list of str
-        In the order of `patterns`, within a glob in the order of `available`, each id once. Ids of
-        phones are those of `rnnpipe.windows.items`.
+        Each id once, in the order of `patterns`, and for a glob in the order of `available`. Ids of
+        phones have the form of `rnnpipe.windows.items`.
 
     Raises
     ------
     RnnpipeError
-        If a pattern matches nothing; names the nearest ids.
+        If a pattern matches nothing; the message names the nearest ids.
     """
     chosen: dict[str, None] = {}
     problems = []
@@ -89,7 +89,7 @@ def select_from(
     order: int,
     key: str,
 ) -> list[str]:
-    """Pick from a table of utterances as `windows.extract` writes it; see `select`."""
+    """Select from a table of utterances written by `windows.extract`; see `select`."""
     table = PhoneTable(utterances)
     return select(
         list(table),
@@ -102,20 +102,21 @@ def select_from(
 
 
 def check_apart(utterances: Sequence[str], held_out: Sequence[str]) -> None:
-    """Refuse to hold out what is trained on.
+    """Check that nothing is both trained on and held out.
 
     Raises
     ------
     RnnpipeError
-        If a held-out item has samples to predict of one to train on; names them.
+        If a held-out item and a training item share samples to predict; the message names the
+        held-out items.
     """
     trained: dict[str, list[Place]] = {}
-    for one in map(place, utterances):
-        trained.setdefault(one.utterance, []).append(one)
+    for known in map(place, utterances):
+        trained.setdefault(known.utterance, []).append(known)
     both = [
         item
         for item in held_out
-        if any(place(item).overlaps(one) for one in trained.get(place(item).utterance, ()))
+        if any(place(item).overlaps(known) for known in trained.get(place(item).utterance, ()))
     ]
     if both:
         names = ", ".join(both[:5]) + (f" and {len(both) - 5} more" if len(both) > 5 else "")
@@ -131,18 +132,20 @@ def _end(item: str) -> float:
 
 
 def _utterances(available: Sequence[str], wanted: str) -> list[str]:
-    """Utterances that a pattern without a phone picks."""
+    """Utterances that a pattern without a phone selects."""
     if wanted.lower() in STANDARD_SPLITS:
         return list(filter(standard_split(wanted.lower()), available))
     return [
-        one for one in available if one.startswith(f"{wanted}/") or fnmatch.fnmatchcase(one, wanted)
+        name
+        for name in available
+        if name.startswith(f"{wanted}/") or fnmatch.fnmatchcase(name, wanted)
     ]
 
 
 def _phones(
     utterances: Sequence[str], wanted: str, phones: Callable[[str], Iterable[Segment]]
 ) -> list[str]:
-    """Phones of utterances that a label picks, a label with the first sample, or a glob of them."""
+    """Phones in utterances that match a label, a label with a first sample, or a glob of these."""
     matches = []
     for utterance in utterances:
         for phone in phones(utterance):
@@ -160,7 +163,7 @@ def _nothing(
     phones: Callable[[str], Iterable[Segment]],
     rejected: Collection[str],
 ) -> str:
-    """Say that a pattern picks nothing, and what is nearest to it."""
+    """Message that a pattern matches nothing, with the nearest ids."""
     wanted = pattern.strip("/").upper()
     parent, _, last = wanted.rpartition("/")
     label = last.lower()
@@ -172,10 +175,10 @@ def _nothing(
             "results/corpus/rejected.csv says why."
         )
     if of_a_phone and parents:
-        there = {phone.label: None for one in parents for phone in phones(one)}
+        there = {phone.label: None for name in parents for phone in phones(name)}
         if label.split("-")[0] in there:  # the label is right, its first sample is not
             there = {
-                f"{phone.label}-{phone.start}": None for one in parents for phone in phones(one)
+                f"{phone.label}-{phone.start}": None for name in parents for phone in phones(name)
             }
         nearest = difflib.get_close_matches(label, there, n=3, cutoff=0.0)
         return f"{parent} has no phone {label!r}; the nearest are {', '.join(nearest)}."
@@ -185,7 +188,7 @@ def _nothing(
 
 
 def _warn_if_partial(key: str, split: str, matches: Sequence[str]) -> None:
-    """Say so where a corpus has not all the speakers that a standard split names."""
+    """Warn if the corpus lacks speakers of a standard split."""
     split = split.lower()
     if split not in STANDARD_SPLITS:
         return

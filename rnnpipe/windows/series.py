@@ -1,4 +1,4 @@
-"""Speech as the networks see it: utterances, and phones of them, read from window files."""
+"""Speech in the form that networks use: utterances, and phones in them, read from window files."""
 
 import json
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from rnnpipe.errors import RnnpipeError
 from rnnpipe.windows.items import place
 from rnnpipe.windows.store import FORMAT
 
-KEPT = 64  # of those read, some 10 MB
+KEPT = 64  # number of the last utterances read that stay in memory, about 10 MB
 
 
 @dataclass(frozen=True)
 class Series:
-    """One utterance, or one phone of it, as the networks see it.
+    """One utterance, or one phone in it, in the form that networks use.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Series:
 
     @property
     def order(self) -> int:
-        """Number k of samples that are given."""
+        """Number k of given samples."""
         return self.samples.size - self.phones.size
 
     def standardised(self, mean: float, std: float) -> np.ndarray:
@@ -60,7 +60,7 @@ def read_about(path: str | Path) -> dict:
 
 
 class Stored(NamedTuple):
-    """Where an utterance lies: its id, its window file and row group, and what is predicted."""
+    """An utterance on disk: its id, window file, row group, and number of samples to predict."""
 
     utterance: str
     path: Path
@@ -69,18 +69,18 @@ class Stored(NamedTuple):
 
 
 class StoredSeries(Sequence[Series]):
-    """Utterances, or phones of them, in window files, each read when it is asked for.
+    """Utterances, or phones in them, in window files; each is read when it is needed.
 
-    The last few stay in memory, so that a corpus may be larger than that. Made by `load_series`.
+    Only the last few stay in memory, so a corpus may be larger than memory. Made by `load_series`.
 
     Parameters
     ----------
     items : sequence of str
         Ids; see `rnnpipe.windows.items`.
     places : sequence of Stored
-        Where the utterance of each lies.
+        The utterance of each, on disk.
     sizes : sequence of int
-        How many samples of each are to be predicted.
+        Number of samples to predict in each.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class StoredSeries(Sequence[Series]):
         """Join the windows of an utterance."""
         file, about = self._open(stored.path)
         columns = ["context", "samples", "phones"]
-        # One thread: several settings load side by side.
+        # One thread: several settings load in parallel.
         rows = file.read_row_group(stored.group, columns, use_threads=False)
         context, samples, phones = (
             rows[name].combine_chunks().flatten().to_numpy() for name in columns
@@ -124,29 +124,29 @@ class StoredSeries(Sequence[Series]):
 
 
 def sizes_of(series: Sequence[Series]) -> list[int]:
-    """How many samples of each utterance are to be predicted; reads none that lies in a file."""
+    """Number of samples to predict in each utterance; reads no utterance from a file."""
     if isinstance(series, StoredSeries):
         return list(series.sizes)
-    return [one.phones.size for one in series]
+    return [speech.phones.size for speech in series]
 
 
 def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> StoredSeries:
-    """Find utterances, or phones of them, in window files, to be read in the order asked for.
+    """Find utterances, or phones in them, in window files, in the order of `utterances`.
 
     Parameters
     ----------
     paths : sequence of path
         Window files.
     utterances : sequence of str
-        Ids; see `rnnpipe.windows.items`. Of each file the footer is read.
+        Ids; see `rnnpipe.windows.items`. Only the footer of each file is read.
 
     Raises
     ------
     RnnpipeError
-        If an utterance is in none of the files, or one of these is not a window file.
+        If an utterance is in none of the files, or if a file is not a window file.
     """
     places = [place(item) for item in utterances]
-    wanted = {one.utterance for one in places}
+    wanted = {known.utterance for known in places}
     found: dict[str, Stored] = {}
     for path in map(Path, paths):
         file, about = _open(path)
@@ -159,14 +159,14 @@ def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> Store
                     size = (group.num_rows - 1) * about["length"] + last
                     found[utterance] = Stored(utterance, path, i, size)
     missing = [
-        item for item, one in zip(utterances, places, strict=True) if one.utterance not in found
+        item for item, known in zip(utterances, places, strict=True) if known.utterance not in found
     ]
     if missing:
         files = ", ".join(str(path) for path in paths)
         raise RnnpipeError(f"{files}: no windows of {', '.join(missing)}; extract them again.")
     return StoredSeries(
         utterances,
-        [found[one.utterance] for one in places],
+        [found[known.utterance] for known in places],
         [
             found[utterance].size if phone is None else phone.num_predicted(about["order"])
             for utterance, phone in places
@@ -175,7 +175,7 @@ def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> Store
 
 
 def _open(path: str | Path) -> tuple[pq.ParquetFile, dict]:
-    """Open a window file; return it and what its footer says."""
+    """Open a window file; return it and the content of its footer."""
     try:
         file = pq.ParquetFile(path)
         about = json.loads(file.metadata.metadata[b"rnnpipe"])

@@ -1,9 +1,9 @@
 """Windows in Parquet: how speech is stored between the corpus and the networks.
 
-A row is a window: `samples`, the next `length` samples of an utterance from `start` on, with the
+A row is a window. It holds `samples`, `length` samples of an utterance from `start` on, with the
 phone of each, and `context`, the `order` samples before them. The k-sample windows that a network
-sees slide by one sample; they are views, made on load, and never stored. An utterance is a row
-group: it is found by the footer alone, and read without reading anything else.
+sees slide by one sample; they are views made on load, and are never stored. Each utterance is a row
+group. A reader finds it from the footer, and reads only this row group.
 """
 
 import json
@@ -41,12 +41,12 @@ UTTERANCE_SCHEMA = pa.schema(
     ]
 )
 
-# How a window file is packed; benchmarks/packing.py measures the alternatives.
+# How a window file is encoded and compressed; benchmarks/packing.py measures the alternatives.
 PACKING = {
-    # Phones come in long runs, which zstd packs as well as a dictionary does, and faster.
+    # Phones form long runs of equal values. zstd makes them as small as a dictionary does, faster.
     "use_dictionary": ["utterance"],
-    # Neighbouring samples differ little: their differences pack into few bits, and into no fewer
-    # by a compression after that.
+    # Neighbouring samples differ little, so that their differences need few bits. Compression after
+    # this encoding gains nothing.
     "column_encoding": {
         "start": "DELTA_BINARY_PACKED",
         "context.list.element": "DELTA_BINARY_PACKED",
@@ -60,7 +60,7 @@ PACKING = {
         "samples.list.element": "none",
         "phones.list.element": "zstd",
     },
-    # What a reader looks an utterance up by.
+    # The columns by which a reader finds an utterance.
     "write_statistics": ["utterance", "start", "num_valid"],
     "write_batch_size": 1 << 16,
 }
@@ -80,7 +80,7 @@ def window_schema(order: int, length: int) -> pa.Schema:
         "samples": stretch(pa.int16(), length),
         "phones": stretch(pa.uint8(), length),
     }
-    # That nothing is missing spares a note on each sample of whether it is there.
+    # Columns that cannot be null store no validity flag for each sample.
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
 
 
@@ -93,21 +93,21 @@ def extract(
     length: int,
     inventory: int = 61,
 ) -> None:
-    """Write utterances as a table of them and as a file of their windows, in one pass.
+    """Write a table of utterances and a file of their windows, in one pass.
 
     Parameters
     ----------
     utterances : iterable of Utterance
-        Each longer than `order` samples. One at a time is in memory.
+        Each longer than `order` samples. `UTTERANCES_AT_ONCE` are in memory at a time.
     table : path
-        Of the Parquet file with a row an utterance.
+        The Parquet file with one row per utterance.
     windows : path
-        Of the window file.
+        The window file.
     order, length : int
-        Samples of context, and samples of a window, in samples.
+        Length of the context and of a window, in samples.
     inventory : int
         Number of phones in the windows: TIMIT's 61, or 48 or 39 after `phones.fold`. The table
-        keeps TIMIT's own.
+        keeps TIMIT's 61 labels.
     """
     sums, schema = ExactSums(), window_schema(order, length)
     with (
@@ -118,8 +118,8 @@ def extract(
     ):
         for some in _batched(utterances, UTTERANCES_AT_ONCE):
             rows.write_batch(_utterance_rows(some))
-            for windows_of_one in _window_rows(some, schema, inventory):
-                writer.write_batch(windows_of_one, windows_of_one.num_rows)
+            for group in _window_rows(some, schema, inventory):
+                writer.write_batch(group, group.num_rows)
             for utterance in some:
                 sums.add(utterance.samples)
         mean, std = sums.statistics()
@@ -136,7 +136,7 @@ def extract(
 
 
 def gather_utterances(parts: Sequence[str | Path], table: str | Path) -> int:
-    """Join the utterance tables of shards into one, sorted by id; return the number of rows."""
+    """Join the utterance tables of all shards, sorted by id; return the number of rows."""
     rows = pa.concat_tables([pq.read_table(part) for part in parts]).sort_by("utterance")
     with replacing(table) as temporary:
         pq.write_table(rows, temporary)
@@ -144,9 +144,9 @@ def gather_utterances(parts: Sequence[str | Path], table: str | Path) -> int:
 
 
 class PhoneTable(Mapping[str, tuple[Segment, ...]]):
-    """The phones of each utterance, by its id, from a table that `gather_utterances` wrote.
+    """The phones of each utterance, by its id, from a table written by `gather_utterances`.
 
-    An utterance's phones are read out of the table when they are asked for.
+    The phones of an utterance are decoded when they are needed.
     """
 
     def __init__(self, table: str | Path) -> None:
@@ -171,8 +171,8 @@ def _batched(utterances: Iterable[Utterance], size: int) -> Iterator[list[Uttera
 
 
 # --- rows as Arrow arrays ------------------------------------------------------------------------
-# They are made from buffers, because pyarrow.array imports pandas, which takes longer than all the
-# other imports of an extraction together.
+# They are made from buffers, because pyarrow.array imports pandas, and this import takes longer
+# than all other imports of an extraction together.
 
 
 def _utterance_rows(utterances: Sequence[Utterance]) -> pa.RecordBatch:
@@ -191,7 +191,7 @@ def _utterance_rows(utterances: Sequence[Utterance]) -> pa.RecordBatch:
 def _window_rows(
     utterances: Sequence[Utterance], schema: pa.Schema, inventory: int
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of each utterance; all are made at a time, which is quicker."""
+    """Yield the rows of each utterance; all rows are made at once, which is faster."""
     order, length = (schema.field(name).type.list_size for name in ("context", "samples"))
     names: list[str] = []
     starts: list[int] = []
@@ -233,7 +233,7 @@ def _strings(texts: Sequence[str]) -> pa.Array:
 
 
 def _segments(of_each: Sequence[Sequence[Segment]]) -> pa.Array:
-    segments = [segment for one in of_each for segment in one]
+    segments = [segment for utterance in of_each for segment in utterance]
     values = pa.StructArray.from_arrays(
         [
             _numbers(np.array([segment.start for segment in segments], np.int32)),
@@ -246,28 +246,28 @@ def _segments(of_each: Sequence[Sequence[Segment]]) -> pa.Array:
 
 
 def _offsets(parts: Sequence[Sequence]) -> np.ndarray:
-    """Where each part begins when they are laid end to end, and where the last one ends."""
+    """Where each part begins when all are joined, and where the last one ends."""
     return np.cumsum([0, *map(len, parts)], dtype=np.int32)
 
 
 class ExactSums:
     """Mean and standard deviation of int16 samples in one pass.
 
-    std^2 = (n S2 - S1^2) / n^2 from the sums S1 of the samples and S2 of their squares. These are
-    Python integers, exact however large the corpus, so that nothing cancels.
+    std^2 = (n S2 - S1^2) / n^2, with the sum S1 of the samples and the sum S2 of their squares. The
+    sums are Python integers and exact for any corpus size, so that there is no cancellation error.
     """
 
     def __init__(self) -> None:
         self.count = self.total = self.squares = 0
 
     def add(self, samples: np.ndarray) -> None:
-        """Take in more samples."""
+        """Add samples."""
         self.count += samples.size
         self.total += int(samples.sum(dtype=np.int64))
         self.squares += int(np.square(samples, dtype=np.int32).sum(dtype=np.int64))
 
     def statistics(self) -> tuple[float, float]:
-        """Return mean and standard deviation, 0 for an empty or constant signal."""
+        """Return mean and standard deviation; both are 0 without samples."""
         if not self.count:
             return 0.0, 0.0
         n = self.count
