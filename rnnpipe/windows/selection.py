@@ -111,12 +111,15 @@ def check_apart(utterances: Sequence[str], held_out: Sequence[str]) -> None:
         held-out items.
     """
     trained: dict[str, list[Place]] = {}
-    for known in map(place, utterances):
-        trained.setdefault(known.utterance, []).append(known)
+    for trained_place in map(place, utterances):
+        trained.setdefault(trained_place.utterance, []).append(trained_place)
     both = [
         item
         for item in held_out
-        if any(place(item).overlaps(known) for known in trained.get(place(item).utterance, ()))
+        if any(
+            place(item).overlaps(trained_place)
+            for trained_place in trained.get(place(item).utterance, ())
+        )
     ]
     if both:
         names = ", ".join(both[:5]) + (f" and {len(both) - 5} more" if len(both) > 5 else "")

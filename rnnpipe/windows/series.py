@@ -146,7 +146,7 @@ def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> Store
         If an utterance is in none of the files, or if a file is not a window file.
     """
     places = [place(item) for item in utterances]
-    wanted = {known.utterance for known in places}
+    wanted = {utterance for utterance, _ in places}
     found: dict[str, Stored] = {}
     for path in map(Path, paths):
         file, about = _open(path)
@@ -159,14 +159,14 @@ def load_series(paths: Sequence[str | Path], utterances: Sequence[str]) -> Store
                     size = (group.num_rows - 1) * about["length"] + last
                     found[utterance] = Stored(utterance, path, i, size)
     missing = [
-        item for item, known in zip(utterances, places, strict=True) if known.utterance not in found
+        item for item, (name, _) in zip(utterances, places, strict=True) if name not in found
     ]
     if missing:
         files = ", ".join(str(path) for path in paths)
         raise RnnpipeError(f"{files}: no windows of {', '.join(missing)}; extract them again.")
     return StoredSeries(
         utterances,
-        [found[known.utterance] for known in places],
+        [found[utterance] for utterance, _ in places],
         [
             found[utterance].size if phone is None else phone.num_predicted(about["order"])
             for utterance, phone in places

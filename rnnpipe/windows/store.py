@@ -267,7 +267,7 @@ class ExactSums:
         self.squares += int(np.square(samples, dtype=np.int32).sum(dtype=np.int64))
 
     def statistics(self) -> tuple[float, float]:
-        """Return mean and standard deviation; both are 0 without samples."""
+        """Mean and standard deviation; the deviation of an empty or constant signal is 0."""
         if not self.count:
             return 0.0, 0.0
         n = self.count
