@@ -1,1 +1,1 @@
-"""Reconstructing utterances, and measuring how close the reconstructions come."""
+"""Reconstructing utterances, and measuring how close they are to the originals."""

@@ -1,6 +1,7 @@
-"""What any network has to be compared with: silence, persistence, a linear predictor.
+"""Baselines for every network: silence, persistence, and a linear predictor.
 
-Each gives both reconstructions of a standardised signal of order + T samples, float64, shape (T,).
+Each returns both reconstructions of a standardised signal of order + T samples, float64, shape
+(T,).
 """
 
 import itertools
@@ -15,18 +16,18 @@ from rnnpipe.reconstruction.metrics import measure
 from rnnpipe.vocabulary import BASELINE, LIMIT, RECONSTRUCTIONS
 from rnnpipe.windows.series import Series
 
-# Rows of the least-squares problem that are held in memory at once.
+# Rows of the least-squares problem that are in memory at a time.
 BLOCK = 8192
 
 
 def silence(signal: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:
-    """Predict the mean, always: 0 in standardised units."""
+    """Always predict the mean, 0 in standardised units."""
     zeros = np.zeros(signal.size - order)
     return zeros, zeros
 
 
 def persistence(signal: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:
-    """Repeat the previous sample; on its own, the last given sample for ever."""
+    """Repeat the previous sample; free running, repeat the last given sample."""
     return (
         signal[order - 1 : -1].astype(np.float64),
         np.full(signal.size - order, signal[order - 1], np.float64),
@@ -37,8 +38,8 @@ def fit_linear(signals: Iterable[np.ndarray], order: int) -> np.ndarray:
     """Fit y_t = w_0 + w_1 x_{t-1} + ... + w_k x_{t-k} by least squares.
 
     The covariance method of linear prediction (Makhoul, "Linear prediction: a tutorial review",
-    Proc. IEEE 63, 1975), over all samples that have k before them, from the normal equations in
-    float64.
+    Proc. IEEE 63, 1975), over all samples that have k samples before them, solved by the normal
+    equations in float64.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def fit_linear(signals: Iterable[np.ndarray], order: int) -> np.ndarray:
     Returns
     -------
     float64 array, shape (order + 1,)
-        w_0 (the constant), then w_1 .. w_k, the weight of the nearest sample first.
+        w_0 (the constant), then w_1 .. w_k; w_1 is the weight of the nearest sample.
     """
     gram, moment = np.zeros((order + 1, order + 1)), np.zeros(order + 1)
     for signal in signals:
@@ -70,9 +71,9 @@ def linear(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predict with the weights of `fit_linear`.
 
-    Fed its own output, the predictor is an all-pole filter driven by its constant; if that filter
-    is unstable and its output passes `limit` standard deviations, it is silent from there on, as a
-    network is.
+    Free running, the predictor is an all-pole filter driven by its constant. If this filter is
+    unstable and its output exceeds `limit` standard deviations, the output is 0 from there on, as
+    for a network.
     """
     signal = signal.astype(np.float64)
     constant, taps = weights[0], weights[1:]
@@ -95,29 +96,29 @@ def baseline_rows(
     series : sequence of Series
         The training utterances; the linear predictor is fitted to all of them.
     held_out : sequence of Series
-        Others, which are measured alone.
+        Other utterances, which are only measured.
     mean, std : float
-        What standardises them.
+        Of the training samples; used to standardise them.
     limit : float
         Bound of a free run, in standard deviations.
 
     Returns
     -------
     DataFrame
-        utterance, reconstruction, recipe ("baseline:...") and the measures.
+        recipe ("baseline:..."), utterance, reconstruction and the measures.
     """
     order = series[0].order
-    weights = fit_linear((one.standardised(mean, std) for one in series), order)
+    weights = fit_linear((speech.standardised(mean, std) for speech in series), order)
     rows = []
-    for one in itertools.chain(series, held_out):
-        signal = one.standardised(mean, std)
+    for speech in itertools.chain(series, held_out):
+        signal = speech.standardised(mean, std)
         predictions = {
             "silence": silence(signal, order),
             "persistence": persistence(signal, order),
             "linear": linear(signal, order, weights, limit),
         }
         rows += [
-            {"recipe": f"{BASELINE}{name}", "utterance": one.item, "reconstruction": kind}
+            {"recipe": f"{BASELINE}{name}", "utterance": speech.item, "reconstruction": kind}
             | measure(signal[order:], prediction)
             for name, both in predictions.items()
             for kind, prediction in zip(RECONSTRUCTIONS, both, strict=True)

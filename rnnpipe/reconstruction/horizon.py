@@ -1,4 +1,4 @@
-"""How fast a free run leaves the truth: its error by how many samples it has run."""
+"""How fast a free run departs from the true samples: its error by number of predicted samples."""
 
 from collections.abc import Sequence
 
@@ -11,19 +11,19 @@ from rnnpipe.vocabulary import LIMIT
 from rnnpipe.windows.series import Series
 
 STARTS = 64  # free runs that are averaged
-LONGEST = 1600  # samples of each, 100 ms
-POINTS = 32  # stretches of the horizon, each longer than the one before
+LONGEST = 1600  # samples of each at most, 100 ms
+POINTS = 32  # stretches that the horizon is divided into; later ones are longer
 
 
 @torch.no_grad()
 def horizon_errors(
     network: Network, series: Sequence[Series], limit: float = LIMIT
 ) -> pd.DataFrame:
-    """Start free runs from the true past all over some utterances, and follow their errors.
+    """Start free runs from the true past at many positions, and measure how their errors grow.
 
-    Each run starts with the true window and the state that the true past left. Errors are averaged
-    over the runs and over stretches of the horizon, and divided by the variance of what was to be
-    predicted in the utterances.
+    Each run starts with the true window, and with the state after the true past. Errors are
+    averaged over the runs and over stretches of the horizon, and divided by the variance of the
+    samples to predict in the utterances.
 
     Parameters
     ----------
@@ -32,20 +32,21 @@ def horizon_errors(
     series : sequence of Series
         The utterances.
     limit : float
-        Predictions are held within so many standard deviations.
+        Predictions are clipped to this many standard deviations.
 
     Returns
     -------
     DataFrame
-        A row a stretch: samples (how many were predicted at its end), nmse, and the same for
-        silence and persistence, which repeats the last true sample.
+        One row per stretch: samples (number of samples predicted at its end), nmse, and the NMSE of
+        silence and of persistence, which repeats the last true sample.
     """
-    signals = [torch.from_numpy(one.standardised(network.mean, network.std)) for one in series]
-    spoken = [torch.from_numpy(one.phones.astype(np.int64)) for one in series]
+    mean, std = network.mean, network.std
+    signals = [torch.from_numpy(speech.standardised(mean, std)) for speech in series]
+    spoken = [torch.from_numpy(speech.phones.astype(np.int64)) for speech in series]
     order, shortest = network.order, min(phones.numel() for phones in spoken)
     length, runs = min(LONGEST, max(1, shortest // 2)), max(1, STARTS // len(series))
 
-    # Before each run the samples and the state of the true past; of it the truth and the phones.
+    # For each run: the true samples and the state before it, and its true samples and phones.
     pasts, states, truth, ahead = [], [], [], []
     for signal, phones in zip(signals, spoken, strict=True):
         starts = np.unique(np.linspace(0, phones.numel() - length, runs).astype(int))

@@ -1,7 +1,7 @@
 """How close a reconstruction is to its original.
 
-All take the samples after the first k, which are given; arrays are one-dimensional, in
-standardised units unless said otherwise, and summed in float64.
+All measures take the samples after the first k, which are given. Arrays are one-dimensional and in
+standardised units, and sums are computed in float64.
 """
 
 import math
@@ -26,16 +26,16 @@ def mse(target: np.ndarray, prediction: np.ndarray) -> float:
 def nmse(target: np.ndarray, prediction: np.ndarray) -> float:
     """MSE over the variance of the target, mean((x - y)^2) / mean((x - mean(x))^2).
 
-    1 is what a constant at the target's mean gets; nan where the target is constant.
+    Predicting the mean of the target gives 1. The result is nan if the target is constant.
     """
     target = np.asarray(target, np.float64)
-    if np.ptp(target) == 0:  # its variance may come out as a rounding error above 0
+    if np.ptp(target) == 0:  # np.var may return a rounding error above 0
         return math.nan
     return mse(target, prediction) / float(np.var(target))
 
 
 def snr_db(target: np.ndarray, prediction: np.ndarray) -> float:
-    """Signal-to-noise ratio in dB, -10 log10 NMSE; infinite where the two are equal."""
+    """Signal-to-noise ratio in dB, -10 log10 NMSE; infinite if both are equal."""
     ratio = nmse(target, prediction)
     return math.inf if ratio == 0 else -10 * math.log10(ratio)
 
@@ -43,29 +43,30 @@ def snr_db(target: np.ndarray, prediction: np.ndarray) -> float:
 def horizon_ms(target: np.ndarray, prediction: np.ndarray, threshold: float = 0.1) -> float:
     """How long a reconstruction stays close to the original, in ms.
 
-    The time at which the cumulative NMSE, the sum of (x - y)^2 so far over the sum of
-    (x - mean(x))^2 of the whole target, passes `threshold`; the whole duration if it never does.
-    It grows up to `nmse` at the end, and early errors in near silence weigh little.
+    The time at which the cumulative NMSE exceeds `threshold`, or the whole duration if it never
+    does. The cumulative NMSE is the sum of (x - y)^2 so far, over the sum of (x - mean(x))^2 of the
+    whole target. It reaches `nmse` at the end, and early errors in near-silence have little weight.
     """
     target = np.asarray(target, np.float64)
     cumulative = np.cumsum((target - prediction) ** 2)
     energy = np.sum((target - target.mean()) ** 2)
-    # Not ">": a nan, from a prediction that is none, ends the horizon too.
+    # "not <=" instead of ">": a prediction that is nan ends the horizon too.
     passed = np.flatnonzero(~(cumulative <= threshold * energy))
     return (int(passed[0]) if passed.size else target.size) * 1000 / SAMPLING_RATE
 
 
 def log_spectral_distance_db(target: np.ndarray, prediction: np.ndarray) -> float:
-    """Log-spectral distance in dB, which forgives what the ear does: a shift in phase.
+    """Log-spectral distance in dB, which ignores a shift in phase, as the ear does.
 
     The mean over frames (25 ms, Hann, every 10 ms) of sqrt(mean_f (10 log10 P_x(f) / P_y(f))^2)
     with the power spectra P of original and reconstruction (Gray & Markel, "Distance measures for
-    speech processing", 1976). Powers count from 60 dB below the original's largest up: below, a
-    logarithm would measure silence against silence. What is shorter than a frame is padded.
+    speech processing", 1976). Powers more than 60 dB below the largest one of the original are
+    raised to this floor; otherwise the logarithm would compare silence with silence. Signals
+    shorter than a frame are padded.
     """
-    spectra = [_power_spectra(np.asarray(one, np.float64)) for one in (target, prediction)]
+    spectra = [_power_spectra(np.asarray(signal, np.float64)) for signal in (target, prediction)]
     floor = max(spectra[0].max() * 1e-6, np.finfo(np.float64).tiny)
-    x, y = (10 * np.log10(np.maximum(one, floor)) for one in spectra)
+    x, y = (10 * np.log10(np.maximum(spectrum, floor)) for spectrum in spectra)
     return float(np.mean(np.sqrt(np.mean((x - y) ** 2, axis=1))))
 
 

@@ -1,4 +1,4 @@
-"""Where in an utterance a reconstruction fails: its error phone by phone, in order of time."""
+"""Where in an utterance a reconstruction fails: its error for each phone, in order of time."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,21 +26,21 @@ def phone_errors(
     target, prediction : arrays, shape (order + T,)
         Original and reconstruction, in the same units.
     phones : iterable of Segment
-        Its phones.
+        The phones of the utterance.
     order : int
-        Samples given, which are left out: a phone that lies in them has no row.
+        Number of given samples. They are left out: a phone within them has no row.
     std : float
-        What standardises the samples.
+        Standard deviation that standardises the samples.
 
     Returns
     -------
     list of dict
-        A row a phone: start, end, phone, phone_class, power (mean square of the phone itself) and
-        mse, both in standardised units, nmse_share (the phone's share of the NMSE of the utterance,
-        so that these add up to it), nmse (mse over power) and spectral_db, the log-spectral
+        One row per phone: start, end, phone, phone_class, power (mean square of the phone itself)
+        and mse, both in standardised units, nmse_share (the phone's share of the NMSE of the
+        utterance; the shares add up to it), nmse (mse over power) and spectral_db, the log-spectral
         distance.
     """
-    target, prediction = (np.asarray(one, np.float64) for one in (target, prediction))
+    target, prediction = (np.asarray(signal, np.float64) for signal in (target, prediction))
     squares = (target - prediction) ** 2
     energy = np.sum((target[order:] - target[order:].mean()) ** 2)
     rows = []
@@ -81,15 +81,15 @@ def gather_phone_errors(
     settings : sequence of Setting
         The networks.
     folders : sequence of path
-        Where the audio of each is; see `reconstruct_utterances`.
+        Folder with the audio of each; see `reconstruct_utterances`.
     utterances : mapping of str to sequence of Segment
-        The phones of each utterance that was reconstructed, by its id, in samples of its recording.
+        The phones of each reconstructed utterance, by its id, in samples of its recording.
     order : int
-        Samples given.
+        Number of given samples.
     std : float
-        What standardises the samples.
+        Standard deviation that standardises the samples.
     held_out : collection of str
-        Utterances that no training saw.
+        Utterances that no network was trained on.
 
     Returns
     -------
@@ -111,19 +111,19 @@ def gather_phone_errors(
 
 
 def mean_phone_errors(table: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Average the errors of each setting and reconstruction over equal phones of the training.
+    """Average the errors of each setting and reconstruction over equal phones in training items.
 
     Parameters
     ----------
     table : DataFrame
         From `gather_phone_errors`.
     key : {"phone", "phone_class"}
-        What is equal.
+        Whether rows with the same phone or with the same class are averaged.
 
     Returns
     -------
     DataFrame
-        recipe, hidden_size, seed, reconstruction, `key` (and, of a phone, its class), segments,
+        recipe, hidden_size, seed, reconstruction, `key` (for a phone also its class), segments,
         samples, power, mse and spectral_db (means over samples), nmse (mse over power) and
         nmse_share (the sum over the segments).
     """

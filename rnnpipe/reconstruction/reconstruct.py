@@ -30,10 +30,10 @@ class FreeRun:
     Parameters
     ----------
     samples : float32 array, shape (T,)
-        Standardised; zeros after the end of a run that was cut off.
+        Standardised; zeros after the sample at which a run was stopped.
     stopped_at : int or None
-        The first sample, counted from the first predicted one, that left the bound; None where
-        the run went through.
+        The first sample beyond the limit, counted from the first predicted one; None if the run
+        reached the end.
     """
 
     samples: np.ndarray
@@ -83,7 +83,7 @@ def free_run(
     limit : float
         A prediction beyond this many standard deviations ends the run.
     noise : float32 array, shape (T,), optional
-        Added to the predictions as they are made, and fed back with them; see `feedback_noise`.
+        Added to each prediction before it is fed back; see `feedback_noise`.
 
     Returns
     -------
@@ -97,14 +97,14 @@ def free_run(
 
 
 def feedback_std(noise: str | float, final_training_mse: float) -> float:
-    """Standard deviation of the noise that makes a free run a sample of what the network expects.
+    """Standard deviation of the noise in a free run, with which it samples the network's model.
 
     Parameters
     ----------
     noise : {"none", "training"} or float
-        "training": that of the network's own error, the root of its final training MSE, as the
-        author of the 2014 note sampled; 0 where training diverged, which leaves none. A number is
-        taken as it is, in standardised units.
+        "training": the root of the network's final training MSE, as in the sampling of the author
+        of the 2014 note; 0 if training diverged, because then there is no final MSE. A number is
+        used as it is, in standardised units.
     final_training_mse : float
         In standardised units; nan after a divergence.
     """
@@ -116,7 +116,7 @@ def feedback_std(noise: str | float, final_training_mse: float) -> float:
 def feedback_noise(item: str, size: int, std: float, seed: int) -> np.ndarray:
     """Draw the Gaussian noise of one free run, float32, shape (size,).
 
-    It depends on the seed and on the item's id, and on nothing else.
+    It depends only on the seed and on the item's id.
     """
     generator = np.random.default_rng([seed, zlib.crc32(item.encode())])
     return np.float32(std) * generator.standard_normal(size, np.float32)
@@ -132,13 +132,13 @@ def free_run_exponent(
     network, context, phones
         As for `free_run`.
     run : FreeRun
-        What it returned.
+        Result of `free_run`.
 
     Returns
     -------
     float
-        Growth rate in 1/s, negative where errors die out; nan for a cell other than tanh, and for
-        a run that was cut off at once. See `rnnpipe.kernels.closed_loop`.
+        Growth rate in 1/s, negative if errors shrink; nan for a cell other than tanh, and for a run
+        that stopped at its first sample. See `rnnpipe.kernels.closed_loop`.
     """
     end = run.samples.size if run.stopped_at is None else run.stopped_at
     if network.cell != "tanh" or end == 0:
@@ -166,24 +166,24 @@ def reconstruct_utterances(
     network : Network
         On the CPU.
     series : sequence of Series
-        The utterances, or phones of them.
+        The utterances, or phones in them.
     folder : path
-        Gets {utterance}.{original,teacher_forced,free_running}.wav, with "-" for the "/" of the
-        id. All three have the length of the utterance: a reconstruction begins with the first
-        `order` samples of the original, which it was given.
+        Where {utterance}.{original,teacher_forced,free_running}.wav are written, with "-" for the
+        "/" of the id. All three have the length of the utterance: a reconstruction begins with the
+        `order` given samples of the original.
     limit : float
-        See `free_run`; in the audio, teacher-forced predictions are cut to it.
+        See `free_run`; in the audio, teacher-forced predictions are clipped to it.
     noise_std : float
         See `feedback_std`.
     seed : int
-        Of that noise.
+        Seed of this noise.
 
     Returns
     -------
     DataFrame
-        Two rows an utterance: utterance, reconstruction, the measures of `metrics.measure`,
-        stopped_at, the sample of the recording at which a free run was cut off, and exponent, see
-        `free_run_exponent`.
+        Two rows per utterance: utterance, reconstruction, the measures of `metrics.measure`,
+        stopped_at (the sample of the item at which a free run stopped) and exponent (see
+        `free_run_exponent`).
     """
     rows = []
     for speech in progress(series, "reconstructing"):

@@ -19,9 +19,9 @@ def write_wav(path: str | Path, samples: np.ndarray, mean: float, std: float) ->
     path : path
         File to write.
     samples : float array, shape (T,)
-        Standardised samples. What lies beyond 16 bits is clipped; a nan becomes 0.
+        Standardised samples. Values beyond 16 bits are clipped; a nan becomes 0.
     mean, std : float
-        What they were standardised with.
+        Values that standardised them.
     """
     restored = np.nan_to_num(samples.astype(np.float64) * std + mean, nan=0.0)
     pcm = np.clip(np.rint(restored), -32768, 32767).astype(np.int16)
@@ -35,7 +35,7 @@ def read_sound(folder: str | Path, item: str, kind: str) -> np.ndarray:
     Parameters
     ----------
     folder : path
-        Its folder of reconstructions.
+        Folder with the reconstructions of the setting.
     item : str
         Id of the utterance, or of the phone.
     kind : {"original", "teacher_forced", "free_running"}
@@ -48,9 +48,9 @@ def read_sound(folder: str | Path, item: str, kind: str) -> np.ndarray:
     Raises
     ------
     RnnpipeError
-        It is not there.
+        If the sound does not exist.
     """
     wav = sound_path(folder, item, kind)
     if not wav.is_file():
-        raise RnnpipeError(f"{wav}: this sound is not there. Run the reconstructions again.")
+        raise RnnpipeError(f"{wav}: this sound is missing. Run the reconstructions again.")
     return soundfile.read(wav, dtype="int16")[0]
