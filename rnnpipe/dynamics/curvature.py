@@ -1,7 +1,7 @@
 """The curvature of the training error, and the largest step that it allows.
 
 The sharpness is the largest eigenvalue of the Hessian over all weights, by Lanczos iteration on
-Hessian-vector products; see `rnnpipe.dynamics` for what it means, and for the references.
+Hessian-vector products; see `rnnpipe.dynamics` for its meaning and for references.
 """
 
 import math
@@ -19,28 +19,30 @@ from rnnpipe.model import Network
 from rnnpipe.training.recipes import Recipe
 
 BLOCKS = ("W", "V", "M", "b", "d", "U", "c")
-# Lanczos stops when the residual |H v - s v| is that share of s: an eigenvalue lies no farther off.
+# Lanczos stops when the residual |H v - s v| is this share of s; an eigenvalue lies within it.
 TOLERANCE, MAX_PRODUCTS = 1e-3, 60
-# Length of the step of a difference of gradients, along a unit vector. On the networks of the
-# tests the product is then right to 1e-5; rounding would show below 1e-8, curvature above 1e-3.
+# Length of the step, along a unit vector, for a difference of gradients. With it, products are
+# correct to 1e-5 on the networks in the tests; below 1e-8 rounding errors would matter, above 1e-3
+# the curvature of the gradient.
 DIFFERENCE = 1e-6
 
 
 @dataclass(frozen=True)
 class Sharpness:
-    """The top of the Hessian's spectrum.
+    """The largest eigenvalue of the Hessian.
 
     Parameters
     ----------
     value : float
-        Largest eigenvalue; inf where a gradient is not finite.
+        Largest eigenvalue; inf if a gradient is not finite.
     error : float
-        Norm of the residual as a share of `value`: an eigenvalue lies no farther off. The value is
-        never above the largest one, also where `MAX_PRODUCTS` end the search before `TOLERANCE`.
+        Norm of the residual as a share of `value`; an eigenvalue lies within this distance. `value`
+        is never above the largest eigenvalue, even if the search ends by `MAX_PRODUCTS` instead of
+        `TOLERANCE`.
     shares : dict from str to float
         Share of the squared eigenvector in each weight block; they add up to 1.
     products : int
-        Hessian-vector products that it took.
+        Number of Hessian-vector products.
     """
 
     value: float
@@ -50,14 +52,14 @@ class Sharpness:
 
 
 def error_and_gradient(network: Network, stretches: Sequence[Stretch]) -> tuple[float, Tensor]:
-    """Return the mean squared error over all samples and its gradient, the weights in a row."""
+    """Return the mean squared error over all samples, and its gradient as one vector."""
     network.zero_grad()
-    total = sum(one.phones.numel() for one in stretches)
+    total = sum(stretch.phones.numel() for stretch in stretches)
     error = 0.0
-    for one in stretches:
+    for stretch in stretches:
         state = network.initial_state(1)
-        predictions, _ = network(one.signal[None], one.phones[None], state)
-        loss = ((predictions[0] - one.signal[network.order :]) ** 2).sum() / total
+        predictions, _ = network(stretch.signal[None], stretch.phones[None], state)
+        loss = ((predictions[0] - stretch.signal[network.order :]) ** 2).sum() / total
         loss.backward()
         error += loss.item()
     gradients = [torch.zeros_like(w) if w.grad is None else w.grad for w in network.parameters()]
@@ -67,8 +69,9 @@ def error_and_gradient(network: Network, stretches: Sequence[Stretch]) -> tuple[
 def sharpness(network: Network, stretches: Sequence[Stretch], gradient: Tensor) -> Sharpness:
     """Measure the largest eigenvalue of the Hessian of the error over all weights.
 
-    Lanczos on Hessian-vector products, each a difference of gradients,
-    H v = (g(w + e v) - g(w)) / e with |v| = 1, until the residual is `TOLERANCE` of the eigenvalue.
+    Lanczos iteration on Hessian-vector products, until the residual is `TOLERANCE` of the
+    eigenvalue. Each product is a difference of gradients, H v = (g(w + e v) - g(w)) / e with
+    |v| = 1.
 
     Parameters
     ----------
@@ -97,8 +100,8 @@ def sharpness(network: Network, stretches: Sequence[Stretch], gradient: Tensor) 
 def lanczos(product: Callable[[Tensor], Tensor], size: int) -> tuple[float, float, Tensor, int]:
     """Find the largest eigenvalue of a symmetric matrix from products with it.
 
-    Each product adds a direction to an orthonormal basis, in which the matrix is tridiagonal; the
-    eigenvalues of that small matrix close in on the outer ones of the large one.
+    Each product adds a direction to an orthonormal basis. In this basis, the matrix is a small
+    tridiagonal one, whose eigenvalues approach the outermost eigenvalues of the large matrix.
 
     Parameters
     ----------
@@ -110,12 +113,12 @@ def lanczos(product: Callable[[Tensor], Tensor], size: int) -> tuple[float, floa
     Returns
     -------
     value, error : float
-        The eigenvalue and the residual of its vector as a share of it; inf and nan where a
-        product is not finite.
+        The eigenvalue, and the residual of its vector as a share of it; inf and nan if a product
+        is not finite.
     vector : float64 Tensor, shape (size,)
-        Of length 1; nan where a product is not finite.
+        Of length 1; nan if a product is not finite.
     products : int
-        How many it took, at most `MAX_PRODUCTS`.
+        Number of products, at most `MAX_PRODUCTS`.
     """
     start = torch.Generator().manual_seed(0)
     basis = [functional.normalize(torch.randn(size, generator=start, dtype=torch.float64), dim=0)]
@@ -127,7 +130,7 @@ def lanczos(product: Callable[[Tensor], Tensor], size: int) -> tuple[float, floa
             return math.inf, math.nan, torch.full((size,), math.nan), len(basis)
         diagonal.append(float(image @ basis[-1]))
         directions = torch.stack(basis)
-        for _ in range(2):  # once more, because rounding leaves some of the old directions
+        for _ in range(2):  # twice, because rounding leaves a rest of the old directions
             image = image - directions.t() @ (directions @ image)
         beside.append(float(image.norm()))
         small = np.diag(diagonal) + np.diag(beside[:-1], 1) + np.diag(beside[:-1], -1)
@@ -140,19 +143,19 @@ def lanczos(product: Callable[[Tensor], Tensor], size: int) -> tuple[float, floa
 
 
 def step_limit(recipe: Recipe, learning_rate: float, gradient_norm: float) -> float:
-    """Return the sharpness up to which the optimiser's steps settle; nan where none is known.
+    """Return the sharpness up to which the optimiser is stable; nan if no limit is known.
 
     2 (1 + momentum) / lr for gradient descent (Cohen et al., 2021). Clipping by norm shortens the
-    step: lr counts as lr min(1, clip_at / gradient norm). For adam, and for clipping by value, no
-    limit on the Hessian itself is known: adam's holds for the Hessian over the root of its second
-    moments (Cohen et al., 2022, arXiv:2207.14484).
+    step, so that lr becomes lr min(1, clip_at / gradient norm). For adam, and for clipping by
+    value, no limit on the Hessian itself is known; the limit of adam is on the Hessian over the
+    root of adam's second moments (Cohen et al., 2022, arXiv:2207.14484).
 
     Parameters
     ----------
     recipe : Recipe
-        Names the optimiser.
+        Its optimiser, momentum and clipping are used.
     learning_rate, gradient_norm : float
-        At the moment in question.
+        At the update in question.
     """
     if recipe.optimizer != "sgd" or recipe.clip == "value":
         return math.nan

@@ -1,6 +1,6 @@
 """Gradients carried back through time: their growth, and how far back they reach.
 
-See `rnnpipe.dynamics` for what the exponent means, and for the references.
+See `rnnpipe.dynamics` for the meaning of the exponent and for references.
 """
 
 import math
@@ -14,17 +14,19 @@ from rnnpipe.kernels.recurrence import carried_back
 from rnnpipe.model import Network
 
 MAX_LAG, POSITIONS = 1000, 64
-# The exponent leaves out the first steps, in which the vector turns into its own direction.
+# The exponent leaves out this share of the steps, in which the vector turns to the direction of
+# largest growth.
 TURNING = 0.1
 
 
 def lyapunov_exponent(network: Network, stretches: Sequence[Stretch]) -> float:
-    """Measure the largest Lyapunov exponent of the recurrence, in nats a step.
+    """Measure the largest Lyapunov exponent of the recurrence, in nats per step.
 
         (log |v_0| - log |v_n|) / n,   v_{t-1} = (dh_t / dh_{t-1})' v_t
 
-    from a random vector at the end of a stretch, without its first tenth of steps; the mean over
-    the stretches by their length. -inf where all units are shut.
+    The vector starts at the end of a stretch, in a random direction; its first tenth of steps is
+    left out. The result is the mean over the stretches, weighted by length; -inf if all units pass
+    no gradient on.
 
     Parameters
     ----------
@@ -35,9 +37,9 @@ def lyapunov_exponent(network: Network, stretches: Sequence[Stretch]) -> float:
     """
     start = np.random.default_rng(0).normal(size=(1, network.hidden_size))
     growth, steps = 0.0, 0
-    for one in stretches:
-        last = one.phones.numel() - 1
-        logs = _carried_back(network, one, np.array([last]), start, last)[:, 0]
+    for stretch in stretches:
+        last = stretch.phones.numel() - 1
+        logs = _carried_back(network, stretch, np.array([last]), start, last)[:, 0]
         turned = round(TURNING * last)
         if turned < last:
             growth += logs[last] - logs[turned] if np.isfinite(logs[last]) else -math.inf
@@ -50,7 +52,7 @@ def gradient_by_lag(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Measure how far back the gradient of a sample's error reaches.
 
-    The norm of d e_t / d h_{t - lag} with e_t = (y_t - x_t)^2, at 64 positions t spread evenly
+    The norm of d e_t / d h_{t - lag} with e_t = (y_t - x_t)^2, at 64 positions t at equal distances
     over the stretches.
 
     Parameters
@@ -63,29 +65,30 @@ def gradient_by_lag(
     Returns
     -------
     lags : int array, shape (n,)
-        In samples, from 1 to 1,000 or what a stretch has, spread evenly over their logarithm.
+        In samples, from 1 to 1,000 or to the length of a stretch, spaced evenly on a log scale.
     norms : float64 array, shape (n, positions)
     """
-    shortest = min(one.phones.numel() for one in stretches)
+    shortest = min(stretch.phones.numel() for stretch in stretches)
     last = min(MAX_LAG, shortest - 1)
     lags = np.unique(np.geomspace(1, max(1, last), 60).round().astype(int))
     norms = []
-    for one in stretches:
-        size = one.phones.numel()
+    for stretch in stretches:
+        signal, phones = stretch.signal, stretch.phones
+        size = phones.numel()
         ends = np.linspace(last, size - 1, max(1, POSITIONS // len(stretches))).astype(np.int64)
         with torch.no_grad():
-            predictions, _ = network(one.signal[None], one.phones[None], network.initial_state(1))
-            errors = (predictions[0] - one.signal[network.order :]).numpy()
+            predictions, _ = network(signal[None], phones[None], network.initial_state(1))
+            errors = (predictions[0] - signal[network.order :]).numpy()
             vectors = 2 * errors[ends, None] * network.U.numpy()
         with np.errstate(over="ignore"):
-            norms.append(np.exp(_carried_back(network, one, ends, vectors, last)))
+            norms.append(np.exp(_carried_back(network, stretch, ends, vectors, last)))
     return lags[lags <= last], np.concatenate(norms, axis=1)[lags[lags <= last]]
 
 
 def _carried_back(
-    network: Network, one: Stretch, ends: np.ndarray, vectors: np.ndarray, steps: int
+    network: Network, stretch: Stretch, ends: np.ndarray, vectors: np.ndarray, steps: int
 ) -> np.ndarray:
     with torch.no_grad():
         return carried_back(
-            one.signal, one.phones, network.weights, network.cell, ends, vectors, steps
+            stretch.signal, stretch.phones, network.weights, network.cell, ends, vectors, steps
         )

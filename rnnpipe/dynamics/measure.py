@@ -27,7 +27,7 @@ def measure(
     Parameters
     ----------
     network : Network
-        Of the training; its weights do not matter, and it stays as it is.
+        The trained network; its weights are neither used nor changed.
     recipe : Recipe
         How it was trained.
     stretches : sequence of Stretch
@@ -35,14 +35,14 @@ def measure(
     snapshots : mapping from int to mapping
         Weights by the update that starts from them, from `rnnpipe.training.runs.load_snapshots`.
     history : DataFrame
-        Of the training; its learning rates are those of the limits.
+        Of the training; its learning rates set the limits.
 
     Returns
     -------
     DataFrame
-        A row a snapshot: update; learning_rate; mse and gradient_norm on the stretches; sharpness,
-        sharpness_error, products; limit; share_W to share_c; lyapunov; and lags, gradient_median
-        and gradient_p90 over positions, each a list.
+        One row per snapshot: update; learning_rate; mse and gradient_norm on the stretches;
+        sharpness, sharpness_error, products; limit; share_W to share_c; lyapunov; and lags,
+        gradient_median and gradient_p90 over positions, each a list.
     """
     network = copy.deepcopy(network).double()
     rows = []

@@ -1,4 +1,4 @@
-"""The speech that the measures are taken on: stretches from the middle of utterances."""
+"""The speech that is used for the measures: stretches from the middle of utterances."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,18 +9,19 @@ from torch import Tensor
 
 from rnnpipe.windows.series import Series
 
-STRETCH = 4000  # samples; shorter stretches are not cut as long as there are fewer to take
+STRETCH = 4000  # samples per stretch: fewer samples are cut into fewer, not shorter stretches
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Speech that the measures are taken on.
+    """Speech that is used for the measures.
 
     Parameters
     ----------
     signal : float64 Tensor, shape (order + T,)
         Standardised.
     phones : int Tensor, shape (T,)
+        Phone of each sample to predict.
     """
 
     signal: Tensor
@@ -28,29 +29,30 @@ class Stretch:
 
 
 def cut_stretches(series: Sequence[Series], mean: float, std: float, samples: int) -> list[Stretch]:
-    """Cut the speech that the measures are taken on.
+    """Cut the speech that is used for the measures.
 
-    Of utterances spread evenly over the list, one for each 4,000 of `samples` and at least one,
-    the middle; all of an utterance where that is not more than its share of `samples`.
+    There is one stretch for each 4,000 of `samples`, and at least one. Each is the middle of an
+    utterance, or all of it if it is no longer than its share of `samples`. The utterances are at
+    equal distances in the list.
 
     Parameters
     ----------
     series : sequence of Series
         The training utterances.
     mean, std : float
-        What standardises them.
+        Of the training samples; used to standardise them.
     samples : int
-        How many samples to predict, at most.
+        Largest number of samples to predict, over all stretches.
     """
     count = min(len(series), max(1, samples // STRETCH))
     stretches = []
     for i in range(count):
-        one = series[i * len(series) // count]
-        size = min(one.phones.size, samples // count)
-        start = (one.phones.size - size) // 2
-        signal = torch.from_numpy(one.standardised(mean, std)).double()
-        phones = torch.from_numpy(one.phones.astype(np.int32))
+        speech = series[i * len(series) // count]
+        size = min(speech.phones.size, samples // count)
+        start = (speech.phones.size - size) // 2
+        signal = torch.from_numpy(speech.standardised(mean, std)).double()
+        phones = torch.from_numpy(speech.phones.astype(np.int32))
         stretches.append(
-            Stretch(signal[start : start + one.order + size], phones[start : start + size])
+            Stretch(signal[start : start + speech.order + size], phones[start : start + size])
         )
     return stretches
