@@ -20,7 +20,7 @@ all: .venv/.installed
 	$(venv) -m snakemake --cores $(CORES) all
 
 test: .venv/.installed
-	$(venv) -m pytest --cov --cov-report term:skip-covered
+	$(venv) -m pytest -n auto --dist loadfile --cov --cov-report term:skip-covered
 
 lint: .venv/.installed
 	$(venv) -m ruff check .
@@ -30,7 +30,7 @@ lint: .venv/.installed
 	$(venv) -m vulture
 
 check: lint
-	$(venv) -m pytest -q -n auto -m "not slow"
+	$(venv) -m pytest -q -n auto --dist loadfile -m "not slow"
 
 bench: .venv/.installed
 	$(venv) -m pip install --quiet lhotse

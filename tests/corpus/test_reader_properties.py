@@ -146,6 +146,7 @@ lines = st.lists(st.tuples(numbers, numbers, st.sampled_from([*PHONES, "xx", ""]
 label_texts = lines.map(lambda rows: "\n".join(" ".join(row) for row in rows).encode())
 
 
+@pytest.mark.slow
 @settings(steady, max_examples=400)
 @given(st.one_of(st.binary(max_size=80), label_texts))
 @example(b"0 9 she\x1c\n9 12 had")

@@ -78,6 +78,7 @@ def rms(samples):
 # --- the same bytes each time --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_another_process_writes_the_same_bytes(corpus, tmp_path):
     result = run_in_new_process(WRITE, tmp_path / "again")
     assert result.returncode == 0, result.stderr

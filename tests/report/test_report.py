@@ -20,6 +20,8 @@ from rnnpipe.findings import stability
 from rnnpipe.report import explorer, provenance, sounds
 from rnnpipe.vocabulary import NOTE_UTTERANCE, RECONSTRUCTIONS
 
+pytestmark = pytest.mark.slow  # a page is drawn, written and read for most of these
+
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):

@@ -318,6 +318,7 @@ def test_a_training_that_goes_mad_is_a_divergence():
     assert np.isfinite(flat(found.network)).all()
 
 
+@pytest.mark.slow
 def test_the_closed_loop_holds_every_free_run_and_teacher_forcing_does_not():
     rng = np.random.default_rng(0)
     samples = np.convolve(rng.normal(0, 900, 411), np.hanning(12), "valid").astype(np.int16)
