@@ -1,4 +1,4 @@
-"""Means over utterances, and which setting is best by them."""
+"""Means over utterances, and the best setting by these means."""
 
 import numpy as np
 import pandas as pd
@@ -9,24 +9,24 @@ SETTING = ["recipe", "hidden_size", "seed"]
 
 
 def mean_over_utterances(mse: pd.DataFrame, which: str = "train") -> pd.DataFrame:
-    """Reduce tables/mse.csv to one row a setting (or baseline) and reconstruction.
+    """Reduce tables/mse.csv to one row per setting (or baseline) and reconstruction.
 
-    MSE, NMSE and horizon are plain means over the utterances, so every utterance counts the same;
-    the SNR is that of the mean NMSE, -10 log10(NMSE), so that the two columns agree. A mean over
-    utterances of which one has no value has no value. A setting is diverged where any row is.
+    MSE, NMSE and horizon are plain means over the utterances, so every utterance has the same
+    weight. The SNR is computed from the mean NMSE, -10 log10(NMSE), so that both columns agree. If
+    one utterance has no value, the mean is nan. A setting is diverged if any of its rows is.
 
     Parameters
     ----------
     mse : DataFrame
         The columns of tables/mse.csv.
     which : {"train", "held_out"}
-        The utterances that are averaged over.
+        The utterances to average over.
 
     Returns
     -------
     DataFrame
         recipe, hidden_size, seed, reconstruction, mse, nmse, horizon_ms, snr_db, diverged (bool),
-        utterances (int), cut_off (int, utterances whose free run was cut off) and failed (bool,
+        utterances (int), cut_off (int, utterances whose free run was stopped) and failed (bool,
         diverged or cut off), in table order.
     """
     groups = mse[mse["set"] == which].groupby(
@@ -43,31 +43,31 @@ def mean_over_utterances(mse: pd.DataFrame, which: str = "train") -> pd.DataFram
 
 
 def baseline_nmse(means: pd.DataFrame, kind: str) -> dict[str, float]:
-    """NMSE of each baseline by its name, from the result of `mean_over_utterances`."""
+    """NMSE of each baseline, by its name, from the result of `mean_over_utterances`."""
     own = means[(means["reconstruction"] == kind) & means["recipe"].str.startswith(BASELINE)]
     return dict(zip(own["recipe"].str.removeprefix(BASELINE), own["nmse"], strict=True))
 
 
 def nmse_of(means: pd.DataFrame, setting: Setting, kind: str) -> float:
-    """NMSE of one setting, from the result of `mean_over_utterances`; nan where it has none."""
+    """NMSE of one setting, from the result of `mean_over_utterances`; nan if it has none."""
     own = (means[SETTING] == list(setting)).all(axis=1) & (means["reconstruction"] == kind)
     return float(means.loc[own, "nmse"].squeeze()) if own.any() else np.nan
 
 
 def best(means: pd.DataFrame, kind: str, recipe: str | None = None) -> Setting | None:
-    """Pick the setting of lowest NMSE among those that went through.
+    """Return the setting with the lowest NMSE among those that did not fail.
 
-    A free run that was cut off does not count: it is silent from there on, which scores better
-    than much that speaks.
+    A setting whose free run was stopped does not count: after the stop its output is silence, which
+    often has a lower error than speech.
 
     Parameters
     ----------
     means : DataFrame
         From `mean_over_utterances`.
     kind : {"teacher_forced", "free_running"}
-        The reconstruction that counts.
+        The kind of reconstruction.
     recipe : str, optional
-        Only settings of this recipe are looked at.
+        If given, only settings of this recipe are compared.
     """
     rows = _ranked(means, kind)
     able = rows[~rows["failed"] & np.isfinite(rows["nmse"].astype(float))]
@@ -77,10 +77,10 @@ def best(means: pd.DataFrame, kind: str, recipe: str | None = None) -> Setting |
 
 
 def leaders(means: pd.DataFrame, kind: str) -> dict[str, Setting]:
-    """Pick the setting of each recipe that is best, in the order of the table.
+    """Return the best setting of each recipe, in the order of the table.
 
-    Those that diverged or were cut off are behind all others, but of a recipe that has nothing
-    else one of them leads.
+    Settings that diverged or whose free run was stopped rank last; one of them is returned only if
+    all settings of the recipe failed.
     """
     rows = _ranked(means, kind)
     first = {
@@ -90,7 +90,7 @@ def leaders(means: pd.DataFrame, kind: str) -> dict[str, Setting]:
 
 
 def _ranked(means: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Rows of the networks, lowest NMSE first, and what failed behind all others."""
+    """Rows of the networks, lowest NMSE first, with failed ones last."""
     own = means[(means["reconstruction"] == kind) & ~means["recipe"].str.startswith(BASELINE)]
     return own.sort_values(["failed", "nmse"], kind="stable")
 

@@ -1,4 +1,4 @@
-"""What a reader has to know before believing the tables: what is memorised, what was sampled."""
+"""Remarks needed to interpret the tables: what is memorised, and what was sampled."""
 
 import pandas as pd
 
@@ -8,14 +8,14 @@ from rnnpipe.vocabulary import MODES, RECONSTRUCTIONS
 
 
 def remarks(mse: pd.DataFrame, feedback_noise: str | float) -> list[str]:
-    """Gather the remarks that an experiment calls for, each a sentence or two.
+    """Return the remarks that apply to an experiment, each one or two sentences.
 
     Parameters
     ----------
     mse : DataFrame
         The columns of tables/mse.csv.
     feedback_noise : {"none", "training"} or float
-        reconstruct.feedback_noise of the configuration.
+        The key reconstruct.feedback_noise of the configuration.
     """
     said = [_held_out(mse, kind) for kind in RECONSTRUCTIONS if "held_out" in set(mse["set"])]
     if feedback_noise == "training":
@@ -32,11 +32,11 @@ def remarks(mse: pd.DataFrame, feedback_noise: str | float) -> list[str]:
 
 
 def _held_out(mse: pd.DataFrame, kind: str) -> str:
-    """Say what of the best network's result holds for utterances that it was not trained on.
+    """Say whether the best network's result also holds for utterances that it was not trained on.
 
-    The best has the lowest NMSE, as a mean over the training utterances, of those that went
-    through. Its mean over the held-out ones is compared with the baselines': one step ahead with
-    that of a linear predictor, fitted to the training utterances as well; on its own, with silence.
+    The best network has the lowest mean NMSE over the training utterances among those that did not
+    fail. Its mean over the held-out utterances is compared with a baseline: teacher-forced with the
+    linear predictor, which is fitted to the same training utterances; free-running with silence.
     """
     trained, unheard = (mean_over_utterances(mse, which) for which in ("train", "held_out"))
     leader = best(trained, kind)

@@ -1,8 +1,8 @@
 """Why the error goes up: a verdict on each setting, and the answer for the whole experiment.
 
-Everything here is told from measured numbers, by rules that stand in the docstrings. What is
-measured, and how, stands in `rnnpipe.dynamics`; when an error has risen, in `rnnpipe.training`.
-Neither is needed here: tables, figures and reports start without torch, which takes seconds.
+Everything here is derived from measured numbers, by the rules in the docstrings. `rnnpipe.dynamics`
+defines the measures, and `rnnpipe.training` defines when an error has risen. Neither is imported
+here, so that tables, figures and reports start without torch, whose import takes seconds.
 """
 
 import math
@@ -26,31 +26,32 @@ UNDECIDED = "undecided"
 
 
 def judge(dynamics: pd.DataFrame, lowest_at: int | None) -> tuple[str, str]:
-    """Say what a training's stability hung on.
+    """Decide why a training was stable or not.
 
-    The decisive moment is that of the lowest error before the first rise; where the error never
-    rises, the end of the training. There,
+    The decision uses the measures at the lowest error before the first rise, or at the end of the
+    training if the error never rises.
 
-    - the gradient explodes through time where the Lyapunov exponent is above 0;
-    - the step is too large for the curvature where the error rises and the sharpness is above the
-      optimiser's limit. A training whose error never rises bears its steps, whatever the
-      curvature; and where the gradient itself is not finite, no step is small enough.
+    - The gradient explodes through time if the Lyapunov exponent is above 0.
+    - The step is too large for the curvature if the error rises and the sharpness is above the
+      optimiser's limit. If the error never rises, the steps are small enough, whatever the
+      curvature. If the gradient itself is not finite, no step is small enough, and the step is not
+      the cause.
 
-    Where neither holds, the training is stable if its error never rises, and undecided if it does.
+    If neither applies, the training is stable if its error never rises, and undecided if it does.
 
     Parameters
     ----------
     dynamics : DataFrame
         From `rnnpipe.dynamics.measure.measure`.
     lowest_at : int or None
-        Update of the lowest error before its first rise; None where it never rises.
+        Update of the lowest error before its first rise; None if it never rises.
 
     Returns
     -------
     kind : str
         `STABLE`, `STEP`, `TIME`, `BOTH` or `UNDECIDED`.
     sentence : str
-        The same with the numbers that it rests on.
+        The same, with the numbers behind it.
     """
     rises = lowest_at is not None
     at = dynamics[dynamics["update"] == lowest_at].iloc[0] if rises else dynamics.iloc[-1]
@@ -79,7 +80,7 @@ def judge(dynamics: pd.DataFrame, lowest_at: int | None) -> tuple[str, str]:
 
 
 def sharpest_block(row: Mapping[str, Any]) -> tuple[str, float]:
-    """Name the block of weights with the largest share of the leading eigenvector, in per cent."""
+    """The weight block with the largest share of the leading eigenvector, and this share in %."""
     shares = {name: share for name, share in row.items() if name.startswith("share_")}
     name = max(shares, key=shares.__getitem__)
     return name.removeprefix("share_"), 100 * float(shares[name])
@@ -87,19 +88,19 @@ def sharpest_block(row: Mapping[str, Any]) -> tuple[str, float]:
 
 @dataclass(frozen=True)
 class Start:
-    """What was measured of a setting before training, and whether its error then rose.
+    """The measures of a setting before training, and whether its error then rose.
 
     Parameters
     ----------
     setting : Setting
         Recipe, hidden size and seed.
     sharpness, limit, lyapunov : float
-        At initialisation; the limit is nan where none is known.
+        At initialisation; the limit is nan if none is known.
     block, share : str, float
-        The weights with the largest share of the leading eigenvector, and that share in per cent.
+        The weights with the largest share of the leading eigenvector, and this share in per cent.
     rises, diverges, trains : bool
-        What happened. A training trains if it does not diverge and, where its error rises, ends
-        below what the error was at its lowest before.
+        What happened. `trains` is true if training does not diverge and, if the error rises, ends
+        with an error below the lowest one before the rise.
     """
 
     setting: Setting
@@ -114,17 +115,17 @@ class Start:
 
     @property
     def step(self) -> bool:
-        """Whether the error has to rise because the step is too large for the curvature."""
+        """Whether the curvature predicts that the error rises: the step is too large for it."""
         return math.isfinite(self.sharpness) and self.sharpness > self.limit
 
     @property
     def time(self) -> bool:
-        """Whether the error has to rise because the gradient explodes through time."""
+        """Whether the exponent predicts that the error rises: gradients explode through time."""
         return self.lyapunov > 0
 
 
 def at_start(run: Mapping[str, Any], dynamics: pd.DataFrame) -> Start:
-    """Gather a setting's measures at initialisation and what became of it.
+    """Collect the measures of a setting at initialisation, and what happened in its training.
 
     Parameters
     ----------
@@ -157,7 +158,7 @@ def at_start(run: Mapping[str, Any], dynamics: pd.DataFrame) -> Start:
 
 
 def subject(starts: Sequence[Start]) -> str:
-    """Name the recipe that the question is about: the one whose error rises at most settings."""
+    """The recipe that the question is about: its error rises in more settings than any other's."""
     rises: dict[str, int] = {}
     for start in starts:
         recipe = start.setting.recipe
@@ -168,10 +169,11 @@ def subject(starts: Sequence[Start]) -> str:
 def answer(starts: Sequence[Start]) -> str:
     """Answer the question in a paragraph, from the measures at initialisation and what happened.
 
-    Each explanation predicts, from initialisation alone, at which settings of the recipe that the
-    question is about the error rises: where the sharpness is above the limit, or where the
-    Lyapunov exponent is above 0. The one that is right more often wins. Settings at which it is
-    wrong are named. A recipe without a known limit leaves the question open.
+    The question is about one recipe, see `subject`. Each explanation predicts, only from measures
+    at initialisation, in which of its settings the error rises: those with a sharpness above the
+    limit, or those with a Lyapunov exponent above 0. The explanation that is right more often is
+    chosen, and the settings for which it is wrong are named. If the limit of the recipe is not
+    known, the question stays open.
 
     Parameters
     ----------
@@ -279,21 +281,21 @@ BLOCK_NAMES = {
 
 @dataclass(frozen=True)
 class Cure:
-    """What a recipe makes of a size at which the error rises with the one in question.
+    """The result of one recipe at a hidden size at which the error of `subject` rises.
 
     Parameters
     ----------
     recipe : str
     hidden_size : int
     seeds, trained, rising : int
-        How many seeds there are, how many of them train, and of how many the error rises.
+        Number of seeds, of seeds that train, and of seeds whose error rises.
     sharpness, limit : float
-        Means at initialisation; the limit is nan where none is known.
+        Means at initialisation; the limit is nan if none is known.
     final_mse : float
-        Mean over the seeds; nan where one diverges.
+        Mean over the seeds; nan if one diverges.
     reached : float
-        Median update at which the error is first at the note's 0.426 or below; nan where half of
-        the seeds never get there.
+        Median of the first update with an error at or below the note's 0.426; nan if half of the
+        seeds never get there.
     """
 
     recipe: str
@@ -312,7 +314,7 @@ def cures(
     runs: Sequence[Mapping[str, Any]],
     histories: Sequence[pd.DataFrame],
 ) -> list[Cure]:
-    """Compare the recipes at the sizes at which the error rises with the one in question.
+    """Compare the recipes at the hidden sizes at which the error of `subject` rises.
 
     Parameters
     ----------
@@ -322,7 +324,7 @@ def cures(
     Returns
     -------
     list of Cure
-        By size, and of each size by recipe.
+        Sorted by size, then by recipe.
     """
     recipe = subject(starts)
     sizes = sorted(
@@ -339,7 +341,7 @@ def cures(
             ]
             if group:
                 members, final, at = zip(*group, strict=True)
-                median = sorted(at)[len(at) // 2]  # infinity where it is never reached
+                median = sorted(at)[len(at) // 2]  # infinity if it is never reached
                 rows.append(
                     Cure(
                         recipe=name,
@@ -387,7 +389,7 @@ def _count(starts: Sequence[Start]) -> str:
 
 
 def _sizes(some: Sequence[Start], all_of_them: Sequence[Start]) -> str:
-    """List sizes, with their seeds where not all seeds of the size are meant."""
+    """List sizes, with seeds if not all seeds of a size are meant."""
     parts = []
     for size in sorted({start.setting.hidden_size for start in some}):
         seeds = sorted(start.setting.seed for start in some if start.setting.hidden_size == size)

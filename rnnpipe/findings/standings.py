@@ -1,4 +1,4 @@
-"""How every setting stands against the baselines, and what follows from it."""
+"""How every setting compares with the baselines, and what follows from this."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from rnnpipe.vocabulary import (
     Setting,
 )
 
-# Two NMSE that are less than this share apart count as level.
+# Two NMSE that differ by no more than this share count as level.
 LEVEL = 0.01
 # A free run this close, in NMSE, is called close to the original (10 dB; see horizon_ms).
 CLOSE = 0.1
@@ -27,18 +27,18 @@ CLOSE = 0.1
 
 @dataclass(frozen=True)
 class Measured:
-    """How close one kind of reconstruction comes, as means over the training utterances.
+    """How close one kind of reconstruction is to the original: means over training utterances.
 
     Parameters
     ----------
     mse, nmse, snr_db, horizon_ms : float
-        See `rnnpipe.reconstruction.metrics`; nan where there is no value.
+        See `rnnpipe.reconstruction.metrics`; nan if there is no value.
     cut_off : int
-        Utterances whose free run was cut off.
+        Number of utterances whose free run was stopped.
     beats : str
         How many baselines have a higher NMSE: "all", "2 of 3", "none"; empty for a baseline.
     against : str
-        The same in words; see `compared`.
+        Comparison with each baseline in words; see `compared`.
     """
 
     mse: float = math.nan
@@ -52,7 +52,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Baseline:
-    """How a baseline does.
+    """The results of a baseline.
 
     Parameters
     ----------
@@ -68,12 +68,12 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Standing:
-    """What became of a setting.
+    """The results of a setting.
 
     Parameters
     ----------
     setting : Setting
-        Which.
+        Recipe, hidden size and seed.
     measured : mapping from str to Measured
         By kind of reconstruction.
     training_mse : float
@@ -81,7 +81,7 @@ class Standing:
     diverged : bool
         Whether training diverged.
     diverged_at : int or None
-        The update at which it did.
+        The update at which it diverged.
     outcome, verdict : str
         See `outcome` and `rnnpipe.findings.stability.judge`.
     """
@@ -96,16 +96,16 @@ class Standing:
 
     @property
     def name(self) -> str:
-        """The setting's name in prose."""
+        """The setting's name, as used in sentences."""
         return self.setting.name
 
     @property
     def cut_off(self) -> int:
-        """Utterances whose free run was cut off."""
+        """Number of utterances whose free run was stopped."""
         return self.measured["free_running"].cut_off
 
     def went_through(self, kind: str) -> bool:
-        """Whether it neither diverged nor, free running, was cut off."""
+        """Whether it did not diverge and, for "free_running", no free run was stopped."""
         return not self.diverged and not (kind == "free_running" and self.cut_off)
 
 
@@ -118,13 +118,13 @@ class Standings:
     means: pd.DataFrame
 
     def best(self, kind: str, recipe: str | None = None) -> Standing | None:
-        """Pick the best setting, of one recipe or of all; see `rnnpipe.findings.means.best`."""
+        """Return the best setting, of one recipe or of all; see `rnnpipe.findings.means.best`."""
         leader = means.best(self.means, kind, recipe)
-        return next((one for one in self.settings if one.setting == leader), None)
+        return next((row for row in self.settings if row.setting == leader), None)
 
 
 def standings(mse: pd.DataFrame, settings: pd.DataFrame) -> Standings:
-    """Gather how every baseline and every setting stands.
+    """Collect the results of every baseline and every setting.
 
     Parameters
     ----------
@@ -181,9 +181,9 @@ def standings(mse: pd.DataFrame, settings: pd.DataFrame) -> Standings:
 
 
 def compared(nmse: float, baselines: Mapping[str, float]) -> str:
-    """Say in words how an NMSE stands against the baselines.
+    """Compare an NMSE with the baselines, in words.
 
-    A difference below one hundredth of the baseline counts as level.
+    A difference of at most one hundredth of the baseline counts as level.
 
     Examples
     --------
@@ -206,17 +206,17 @@ def compared(nmse: float, baselines: Mapping[str, float]) -> str:
 
 
 def beaten(nmse: float, baselines: Mapping[str, float]) -> str:
-    """Say how many baselines an NMSE is better than, by more than `LEVEL`."""
+    """How many baselines an NMSE is better than, by more than `LEVEL`, in words."""
     worse = sum(nmse < (1 - LEVEL) * value for value in baselines.values())
     return {0: "none", len(baselines): "all"}.get(worse, f"{worse} of {len(baselines)}")
 
 
 def outcome(run: Mapping[str, Any], trained: pd.DataFrame, unheard: pd.DataFrame) -> str:
-    """Say in a sentence what became of a setting, from its numbers alone.
+    """Describe the result of a setting in a sentence, only from its numbers.
 
-    Both reconstructions are held against the baselines of their kind, by NMSE averaged over the
-    training utterances; see `compared`. A free run within `CLOSE` of the original is said to be.
-    The NMSE of what was held out is said beside.
+    Both reconstructions are compared with the baselines of their kind, by NMSE averaged over the
+    training utterances; see `compared`. A free run with an NMSE below `CLOSE` is called close to
+    the original. The NMSE of held-out utterances is added.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ def outcome(run: Mapping[str, Any], trained: pd.DataFrame, unheard: pd.DataFrame
         The run.json of the setting.
     trained, unheard : DataFrame
         From `rnnpipe.findings.means.mean_over_utterances`, over the training utterances and over
-        those that were held out.
+        the held-out ones.
     """
     if run["status"] == "diverged":
         return f"Training diverged at update {run['diverged_at']}."
@@ -246,7 +246,7 @@ def outcome(run: Mapping[str, Any], trained: pd.DataFrame, unheard: pd.DataFrame
 
 
 class Advice(NamedTuple):
-    """A question that a reader comes with, its answer in a word, and why in a sentence or two."""
+    """A question of the reader, its answer in a few words, and the reason in a sentence or two."""
 
     question: str
     word: str
@@ -254,11 +254,11 @@ class Advice(NamedTuple):
 
 
 def advise(everyone: Standings) -> list[Advice]:
-    """Answer the two questions that a reader comes with, each in a word and a sentence.
+    """Answer the two main questions of a reader, each in a few words and a sentence.
 
-    Which hidden size: that of the recipe and size whose NMSE, averaged over the seeds, is lowest;
-    free running where that is closer to the original than silence, else teacher-forced. Sizes at
-    which a seed failed do not count.
+    The hidden size is that of the recipe and size with the lowest NMSE, averaged over the seeds.
+    This is the free-running NMSE if it is better than that of silence, otherwise the teacher-forced
+    one. Sizes at which a seed failed do not count.
     """
     marks = means.baseline_nmse(everyone.means, "free_running")
     kind = "free_running"
@@ -273,7 +273,7 @@ def advise(everyone: Standings) -> list[Advice]:
 
 
 def _by_size(rows: Sequence[Standing], kind: str) -> dict[tuple[str, int], float]:
-    """NMSE averaged over the seeds by recipe and hidden size, where every seed went through."""
+    """NMSE averaged over seeds, by recipe and hidden size; only sizes at which no seed failed."""
     groups: dict[tuple[str, int], list[float]] = {}
     for row in rows:
         nmse = row.measured[kind].nmse if row.went_through(kind) else math.nan
@@ -326,7 +326,7 @@ def _does_it_talk(leader: Standing | None, silence: float) -> Advice:
 
 
 class Rung(NamedTuple):
-    """One mark of a ladder: its name, its NMSE as text, whose it is, and its place in per cent."""
+    """One mark on a ladder: its name, its NMSE as text, its group, and its position in per cent."""
 
     name: str
     nmse: str
@@ -336,7 +336,7 @@ class Rung(NamedTuple):
 
 @dataclass(frozen=True)
 class Ladder:
-    """The best setting of one kind among the baselines and, on its utterance, the note.
+    """The best setting of one kind compared with the baselines and, on its utterance, the note.
 
     Parameters
     ----------
@@ -347,8 +347,8 @@ class Ladder:
     sentence : str
         What its result means.
     rungs : sequence of Rung
-        By NMSE; `whose` is "ours", "note" or "baseline", and `at` is the place on a logarithmic
-        scale in per cent of its width.
+        Sorted by NMSE; `whose` is "ours", "note" or "baseline", and `at` is the position on a
+        logarithmic scale, in per cent of its width.
     """
 
     kind: str
@@ -358,7 +358,7 @@ class Ladder:
 
 
 def ladder(everyone: Standings, kind: str, *, note: bool) -> Ladder:
-    """Set the best setting of one kind among the baselines and, where asked to, the note."""
+    """Compare the best setting of one kind with the baselines and, if `note`, with the note."""
     leader = everyone.best(kind)
     marks = means.baseline_nmse(everyone.means, kind)
     rungs = [(name, value, significant(value), "baseline") for name, value in marks.items()]
@@ -369,10 +369,10 @@ def ladder(everyone: Standings, kind: str, *, note: bool) -> Ladder:
     if note:
         published = NOTE[kind]
         value = float(np.exp(np.mean(np.log(published))))
-        rungs.append(("the 2014 note", value, "–".join(f"{one:g}" for one in published), "note"))
+        rungs.append(("the 2014 note", value, "–".join(f"{end:g}" for end in published), "note"))
     rungs = sorted((rung for rung in rungs if 0 < rung[1] < math.inf), key=lambda rung: rung[1])
     scale = [math.log10(rung[1]) for rung in rungs]
-    # Never less than a tenth of a decade wide, so that differences of no account stay small.
+    # The scale is at least a tenth of a decade wide, so that unimportant differences stay small.
     low = min(scale, default=0)
     width = max(max(scale, default=0) - low, 0.1)
     return Ladder(
@@ -389,7 +389,7 @@ def ladder(everyone: Standings, kind: str, *, note: bool) -> Ladder:
 def _sentence(
     everyone: Standings, kind: str, leader: Standing | None, marks: Mapping[str, float]
 ) -> str:
-    """What the best result means, in plain words."""
+    """What the best result means, in words."""
     if leader is None:
         return "No setting has a result: every one diverged or was cut off."
     own = leader.measured[kind]
@@ -416,18 +416,19 @@ def _sentence(
 
 @dataclass(frozen=True)
 class ThenAndNow:
-    """The note's published numbers beside this experiment's on the note's utterance.
+    """The note's published numbers and those of this experiment, on the note's utterance.
 
     Parameters
     ----------
     utterance : str
-        The note's.
+        Id of the note's utterance.
     columns : sequence of str
-        The note, its recipe here, and the best of each kind here.
+        The note, its recipe in this experiment, and the best setting of each kind.
     rows : sequence of (str, sequence of str)
-        A label, and a text a column.
+        A label, and one text per column.
     free_runs : sequence of Standing
-        What to hear free running: the note's recipe, where it is here, and the best.
+        Settings whose free runs are played: the note's recipe, if it is in this experiment, and the
+        best one.
     """
 
     utterance: str
@@ -437,7 +438,7 @@ class ThenAndNow:
 
 
 def then_and_now(mse: pd.DataFrame, settings: pd.DataFrame) -> ThenAndNow | None:
-    """Set the note beside this experiment; None where it is not about the note's utterance."""
+    """Compare the note with this experiment; None if it lacks the utterance of the note."""
     own = mse[mse["utterance"] == NOTE_UTTERANCE]
     if own.empty:
         return None

@@ -1,4 +1,4 @@
-"""The two tables that gather an experiment: tables/mse.csv and tables/settings.csv."""
+"""The two tables with all results of an experiment: tables/mse.csv and tables/settings.csv."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -54,7 +54,7 @@ def gather(
     baseline: pd.DataFrame,
     held_out: Collection[str] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Join what the settings left behind.
+    """Join the results of all settings.
 
     Parameters
     ----------
@@ -67,14 +67,14 @@ def gather(
     baseline : DataFrame
         From `baseline_rows`.
     held_out : collection of str
-        Utterances that no training saw.
+        Utterances that no network was trained on.
 
     Returns
     -------
     mse, settings : DataFrame
         Columns `MSE_COLUMNS` and `SETTING_COLUMNS`. Sharpness, its limit and the Lyapunov exponent
-        are those at initialisation; the verdict says why the error rises, or that it does not, and
-        the outcome how the reconstructions stand against the baselines.
+        are those at initialisation. The verdict says why the error rises, or that it does not; the
+        outcome compares the reconstructions with the baselines.
     """
     parts = [baseline.assign(status="ok")]
     for run, rows in zip(runs, reconstructions, strict=True):
@@ -102,5 +102,5 @@ def gather(
 
 
 def set_of(utterances: pd.Series, held_out: Collection[str]) -> pd.Series:
-    """Say of each utterance whether it was trained on: "train" or "held_out"."""
+    """Map each utterance to its set: "train" or "held_out"."""
     return utterances.isin(list(held_out)).map({True: "held_out", False: "train"})
