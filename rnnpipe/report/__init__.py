@@ -1,4 +1,4 @@
-"""The report: one page that says how well each setting did, shows it, plays it and explains it.
+"""The report: one page with the results, figures, sounds and explanation of every setting.
 
-The same tables go out as Markdown and LaTeX for a paper, and as plain text for a terminal.
+The same tables are also written as Markdown and LaTeX for papers, and as plain text for terminals.
 """

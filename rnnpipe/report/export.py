@@ -68,7 +68,7 @@ def _by_setting(everyone: Sequence[Baseline | Standing]) -> tuple[list[str], lis
 
 
 def _network(row: Baseline | Standing) -> list[str]:
-    """Recipe or name, hidden size, seed and training MSE; a baseline has but a name."""
+    """Recipe or name, hidden size, seed and training MSE; a baseline has only a name."""
     if isinstance(row, Baseline):
         return [row.name, "", "", ""]
     return [
@@ -102,7 +102,7 @@ def _by_phone(table: Mapping, key: str) -> tuple[list[str], list[list[str]]]:
 
 
 def markdown(header: Sequence[str], body: Sequence[Sequence[str]], caption: str) -> str:
-    """Write a table as Markdown. Names appear as they are, whatever they would mean there."""
+    """Write a table as Markdown. Special characters in names are escaped."""
     lines = [header, ["---"] * len(header), *body]
     written = [
         "| " + " | ".join(cell if cell == "---" else _in_markdown(cell) for cell in line) + " |"
@@ -112,7 +112,7 @@ def markdown(header: Sequence[str], body: Sequence[Sequence[str]], caption: str)
 
 
 def _in_markdown(cell: str) -> str:
-    """A backslash takes the meaning from any mark (CommonMark, 2.4); a line ends a row."""
+    """Escape every special character with a backslash (CommonMark, 2.4), and join lines."""
     one_line = " ".join(cell.split())
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~&$^])", r"\\\1", one_line)
 

@@ -1,4 +1,4 @@
-"""The page itself. Everything is inlined: it opens offline and survives being mailed."""
+"""The report page. Everything is inlined, so that it opens offline and can be sent by mail."""
 
 import base64
 import json
@@ -40,13 +40,13 @@ from rnnpipe.vocabulary import (
 )
 from rnnpipe.windows.items import counted
 
-# Keys of the sounds of the page, by kind, for each setting and utterance that it has room for.
+# Keys of the sounds in the page, by kind, for each setting and utterance that fits into it.
 Heard = Mapping[tuple[Setting, str], Mapping[str, str]]
 
 TEMPLATES = Path(__file__).with_name("templates")
-OPEN_SETTINGS = 6  # with more settings than this, only the best stand open
+OPEN_SETTINGS = 6  # with more settings than this, only the best are unfolded
 OPEN_GROUPS = 24  # with more settings than this, the recipes are folded too
-UTTERANCE_ROWS = 1000  # a longer table by utterance is left to the CSV file
+UTTERANCE_ROWS = 1000  # rows of the table by utterance; a longer one is complete only as CSV
 INLINED_CSV = 2 * MEGABYTE  # a larger file is not in the page
 
 
@@ -59,7 +59,7 @@ class Made:
     config : mapping
         The experiment's config, shown as YAML.
     versions : mapping from str to str
-        What made the page, and on what, by name.
+        Versions of the software, and the machine, by name.
     jobs : DataFrame
         From `rnnpipe.report.provenance.jobs`.
     graph : mapping from str to sequence of str
@@ -82,15 +82,15 @@ class Section:
     Parameters
     ----------
     standing : Standing
-        What became of it.
+        Its results.
     anchor : str
         Id of its section.
     place : int
-        Its row in the table, the baselines above it included.
+        Its row in the table, counted with the baselines above it.
     best : sequence of str
-        The kinds of reconstruction of which it is the best.
+        The kinds of reconstruction in which it is the best.
     open : bool
-        Whether its section is unfolded from the start.
+        Whether its section is unfolded at first.
     heard : sequence of dict
         index, utterance, and sounds (keys of the page's blocks by kind).
     """
@@ -109,7 +109,7 @@ class Section:
 
     @property
     def folder(self) -> str:
-        """Where its sounds are."""
+        """Folder of its sounds."""
         return f"results/runs/{self.setting.folder}/{RunFile.RECONSTRUCTIONS}"
 
 
@@ -149,13 +149,13 @@ def write_report(
     phones : mapping from {"phone", "phone_class"} to DataFrame
         From `rnnpipe.reconstruction.phone_errors.mean_phone_errors`.
     tables : mapping from str to path
-        CSV files by name; those that are not too large are in the page, to be saved from it.
+        CSV files by name; those that are not too large are in the page, and can be saved from it.
     run_folders : mapping from setting to path
         Folders that hold reconstructions/, by (recipe, hidden size, seed).
     utterances : mapping from str to sequence of (start, end, label)
-        The utterances to look at and listen to, with their phones, in samples.
+        The utterances that are drawn and played, with their phones, in samples.
     order : int
-        How many samples were given at the start of each.
+        Number of given samples at the start of each.
     drawn : mapping from {"sizes", "training", "stability", "free_runs"} to path
         SVG files.
     starts : sequence of Start
@@ -163,16 +163,16 @@ def write_report(
     cures : sequence of Cure
         From `rnnpipe.findings.stability.cures`.
     corpus : mapping
-        name, root (None where built in), synthetic (bool), utterances (int), hours (float).
+        name, root (None if built in), synthetic (bool), utterances (int), hours (float).
     remarks : sequence of str
         From `rnnpipe.findings.remarks`.
     made : Made
-        How it was made.
+        How the report was made.
 
     Raises
     ------
     RnnpipeError
-        A figure or a WAV file is missing.
+        If a figure or a WAV file is missing.
     """
     everyone = standings(mse, settings)
     best = {kind: everyone.best(kind) for kind in RECONSTRUCTIONS}
@@ -212,7 +212,7 @@ def write_report(
         subject=counted(trained),
         remarks=remarks,
         advice=advise(everyone),
-        answers=[(one, _strips(one, heard, run_folders)) for one in ladders],
+        answers=[(card, _strips(card, heard, run_folders)) for card in ladders],
         then_and_now=now,
         then_and_now_strips=_free_runs(now, heard, run_folders) if now else [],
         anchors={section.setting: section.anchor for section in sections},
@@ -249,7 +249,7 @@ def write_report(
 
 
 def _by_interest(everyone: Standings, best: Mapping[str, Standing | None]) -> list[Setting]:
-    """Settings in the order in which the page makes room for their sounds."""
+    """Settings in the order in which their sounds are added to the page."""
     leaders = list(best.values())
     ranked = sorted(
         everyone.settings,
@@ -281,18 +281,18 @@ def _section(
     )
 
 
-def _strips(one: Ladder, heard: Heard, run_folders: Mapping[Setting, Path]) -> list[dict]:
-    """The best setting's first utterance under its card: the original and what became of it."""
-    shown = [key for key in heard if one.best and key[0] == one.best.setting]
+def _strips(card: Ladder, heard: Heard, run_folders: Mapping[Setting, Path]) -> list[dict]:
+    """The best setting's first utterance, below its card: the original and the reconstruction."""
+    shown = [key for key in heard if card.best and key[0] == card.best.setting]
     if not shown:
         return []
     setting, utterance = shown[0]
-    sounds = [(setting, kind, SOUNDS[kind]) for kind in ("original", one.kind)]
+    sounds = [(setting, kind, SOUNDS[kind]) for kind in ("original", card.kind)]
     return _drawn_sounds(utterance, sounds, heard, run_folders)
 
 
 def _free_runs(now: ThenAndNow, heard: Heard, run_folders: Mapping[Setting, Path]) -> list[dict]:
-    """The note's utterance under the table of then and now: the original, and free runs of it."""
+    """The note's utterance, below the table of then and now: the original, and free runs of it."""
     settings = [row.setting for row in now.free_runs]
     if not all((setting, now.utterance) in heard for setting in settings):
         return []
@@ -307,16 +307,16 @@ def _drawn_sounds(
     heard: Heard,
     run_folders: Mapping[Setting, Path],
 ) -> list[dict]:
-    """Outlines and players of (setting, kind, label), as loud beside each other as they are."""
+    """Outlines and players of (setting, kind, label); all outlines have the same scale."""
     samples = [
         read_sound(Path(run_folders[key], RunFile.RECONSTRUCTIONS), utterance, kind)
         for key, kind, _ in sounds
     ]
     loudest = abs(samples[0].astype(float)).max()
     return [
-        {"kind": kind, "label": label, "outline": outline(one.astype(float), loudest=loudest),
+        {"kind": kind, "label": label, "outline": outline(sound.astype(float), loudest=loudest),
          "sound": heard[setting, utterance][kind], "utterance": utterance}
-        for one, (setting, kind, label) in zip(samples, sounds, strict=True)
+        for sound, (setting, kind, label) in zip(samples, sounds, strict=True)
     ]  # fmt: skip
 
 
@@ -333,7 +333,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _as_json(value: object) -> str:
-    """JSON that can stand in an element of script: nothing in it closes one."""
+    """JSON that is safe inside a script element: nothing in it can close the element."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     return text.replace("<", "\\u003c")
 
@@ -344,14 +344,12 @@ def _template(name: str) -> str:
 
 def _picture(path: Path) -> str:
     if not Path(path).is_file():
-        raise RnnpipeError(
-            f"{path}: the report needs this figure, and it is not there. Draw the figures again."
-        )
+        raise RnnpipeError(f"{path}: this figure of the report is missing. Draw the figures again.")
     return f"data:image/svg+xml;base64,{_base64(path)}"
 
 
 def _file(path: Path) -> dict:
-    """A link to a CSV file: the file itself, or where it lies beside the page."""
+    """A link to a CSV file: to its content in the page, or to the file beside the page."""
     path = Path(path)
     inlined = path.stat().st_size <= INLINED_CSV
     link = f"data:text/csv;base64,{_base64(path)}" if inlined else f"tables/{path.name}"

@@ -1,4 +1,4 @@
-"""How a report was made: the machine, the code, the cost of every job, and the rules' order."""
+"""How a report was made: the machine, the code, the cost of every job, and the graph of rules."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ SETTING = re.compile(r"(?P<recipe>.+)-h(?P<hidden>\d+)-s(?P<seed>\d+)$")
 
 
 def machine() -> dict[str, str]:
-    """Name the processor, memory, system and Python at work, as far as the system tells."""
+    """Name the processor, memory, system and Python version, as far as they can be found."""
     processor = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
         models = re.findall(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.M)
@@ -28,7 +28,7 @@ def machine() -> dict[str, str]:
 
 
 def commit(folder: str | Path) -> str | None:
-    """Name the git commit that a folder is at, and whether it was changed since; else None."""
+    """The git commit of a folder, and whether files have changed since; None without git."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(folder), *arguments]
@@ -45,20 +45,20 @@ def commit(folder: str | Path) -> str | None:
 
 
 def jobs(folder: str | Path, settings: Collection[tuple[str, int, int]]) -> pd.DataFrame:
-    """Read what Snakemake measured of each job.
+    """Read what Snakemake measured for each job.
 
     Parameters
     ----------
     folder : path
-        results/benchmarks, with a file a job. The job that asks has none yet.
+        results/benchmarks, with one file per job. The running job has no file yet.
     settings : collection of (recipe, hidden size, seed)
-        Files of other settings, which an earlier experiment left behind, do not count.
+        Files of other settings, left by earlier experiments, are ignored.
 
     Returns
     -------
     DataFrame
         rule, job (what it ran for, or empty), seconds (wall time) and megabytes (largest resident
-        memory; nan for a job too short to be looked at).
+        memory; nan for a job too short to measure).
     """
     rows = []
     for path in sorted(Path(folder).rglob("*.tsv")):
@@ -98,7 +98,7 @@ def by_rule(table: pd.DataFrame) -> list[dict]:
 
 
 def layered(needs: Mapping[str, Sequence[str]]) -> dict:
-    """Place the rules of a workflow: a column later than all that they need, without detours.
+    """Lay out the graph of rules: each rule in a column after all rules that it needs.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def layered(needs: Mapping[str, Sequence[str]]) -> dict:
     -------
     dict
         columns and rows (their numbers), nodes (name, column, row) and edges (from, to, as nodes).
-        An edge that a longer way says too is left out.
+        An edge is left out if a longer path connects the same nodes.
     """
     column: dict[str, int] = {}
 
@@ -131,7 +131,7 @@ def layered(needs: Mapping[str, Sequence[str]]) -> dict:
         height[column[name]] = row + 1
         nodes[name] = {"name": name, "column": column[name], "row": row}
     most = max(height.values(), default=0)
-    for node in nodes.values():  # each column in the middle
+    for node in nodes.values():  # centre each column
         node["row"] += (most - height[node["column"]]) / 2
     edges = [
         (nodes[other], nodes[name])

@@ -14,7 +14,7 @@ from rnnpipe.vocabulary import BASELINE, RECONSTRUCTIONS
 
 
 def measures(standings: Sequence[Baseline | Standing]) -> dict[str, list[str]]:
-    """Columns of the table by setting, aligned at the decimal point, in the order of the rows."""
+    """Columns of the table by setting, in the order of its rows, aligned at the decimal point."""
     columns = {
         "training_mse": aligned(
             row.training_mse if isinstance(row, Standing) else math.nan for row in standings
@@ -33,7 +33,7 @@ def measures(standings: Sequence[Baseline | Standing]) -> dict[str, list[str]]:
 
 
 def by_utterance(mse: pd.DataFrame) -> list[dict]:
-    """One row a setting (or baseline) and utterance."""
+    """One row per setting (or baseline) and utterance."""
     keys = ["recipe", "hidden_size", "seed", "utterance", "set"]
     table = []
     for (recipe, hidden, seed, utterance, set_), group in mse.groupby(
@@ -57,22 +57,22 @@ def by_utterance(mse: pd.DataFrame) -> list[dict]:
 
 
 def by_phone(table: pd.DataFrame, everyone: Standings, key: str) -> dict:
-    """Lay out the error by phone or by phone class: a column a recipe and kind.
+    """The table of errors by phone or phone class, with one column per recipe and kind.
 
     Parameters
     ----------
     table : DataFrame
         From `rnnpipe.reconstruction.phone_errors.mean_phone_errors`.
     everyone : Standings
-        A recipe is represented by its best setting of each kind.
+        For each kind, a recipe is represented by its best setting.
     key : {"phone", "phone_class"}
-        What a row stands for.
+        Whether there is one row per phone or per class.
 
     Returns
     -------
     dict
         groups: a recipe and, by kind, the name of its setting; rows: name, phone_class, segments,
-        power and a text a column.
+        power and one text per column.
     """
     groups, columns = [], []
     for recipe in dict.fromkeys(row.setting.recipe for row in everyone.settings):
@@ -109,7 +109,7 @@ def by_phone(table: pd.DataFrame, everyone: Standings, key: str) -> dict:
 
 
 def training(settings: pd.DataFrame) -> list[dict]:
-    """How the settings trained, and what it cost."""
+    """The training of each setting: its cost, and how it ended."""
     return [
         {
             "recipe": row["recipe"],
@@ -128,7 +128,7 @@ def training(settings: pd.DataFrame) -> list[dict]:
 
 
 def verdicts(starts: Sequence[Start], settings: pd.DataFrame) -> list[dict]:
-    """What was predicted before training, against what happened."""
+    """What the measures before training predict, and what happened."""
     return [
         {
             "recipe": start.setting.recipe,
@@ -148,7 +148,7 @@ def verdicts(starts: Sequence[Start], settings: pd.DataFrame) -> list[dict]:
 
 
 def cure(row: Cure) -> dict:
-    """One of the recipes side by side at a size that fails."""
+    """The results of one recipe at a size at which the error rises with the recipe in question."""
     seeds = row.seeds
 
     def of_seeds(count: int) -> str:

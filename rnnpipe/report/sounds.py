@@ -1,4 +1,4 @@
-"""The sounds of the page: each once, as FLAC, which is lossless and half the size of WAV."""
+"""The sounds in the page: each is stored once, as FLAC, lossless and half as large as WAV."""
 
 import base64
 import io
@@ -13,12 +13,12 @@ from rnnpipe.reconstruction.sounds import read_sound
 from rnnpipe.vocabulary import SOUNDS, RunFile, Setting
 
 MEGABYTE = 2**20
-SHARE = 0.45 * MEGABYTE  # of the page, for each setting
-LEAST, MOST = 8 * MEGABYTE, 48 * MEGABYTE
+SHARE = 0.45 * MEGABYTE  # space in the page for each setting
+LEAST, MOST = 8 * MEGABYTE, 48 * MEGABYTE  # space for all settings together
 
 
 class Sounds:
-    """The sounds that have gone into the page, as base64 of FLAC by a short key.
+    """The sounds in the page, as FLAC in base64, by a short key.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Sounds:
     def gather(
         self, settings: Sequence[Setting], utterances: Sequence[str]
     ) -> dict[tuple[Setting, str], dict[str, str]]:
-        """Take the sounds of the settings in turn until the page is full.
+        """Add the sounds of the settings, one after the other, until the page is full.
 
         The first utterance of every setting comes first, then the second of every setting.
 
@@ -55,7 +55,7 @@ class Sounds:
         Raises
         ------
         RnnpipeError
-            A WAV file is missing.
+            If a WAV file is missing.
         """
         taken: dict[tuple[Setting, str], dict[str, str]] = {}
         for utterance in utterances:
@@ -71,7 +71,7 @@ class Sounds:
         return taken
 
     def _read(self, setting: Setting, utterance: str) -> Iterator[tuple[str, str]]:
-        """Yield the sounds of a setting by kind; the original is that of every setting."""
+        """Yield the sounds of a setting by kind; all settings share the original."""
         for kind in SOUNDS:
             if kind == "original":
                 if utterance in self._originals:
@@ -85,7 +85,7 @@ class Sounds:
 
 
 def outline(samples: np.ndarray, points: int = 240, loudest: float = 1.0) -> str:
-    """Draw a sound as the path of an SVG: its highest and lowest sample in each of `points` slots.
+    """Draw a sound as an SVG path through the highest and lowest sample of `points` slots.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def outline(samples: np.ndarray, points: int = 240, loudest: float = 1.0) -> str
     points : int
         Width of the path.
     loudest : float
-        The sample that reaches the edge of the lane, which is 2 high; what is louder is cut.
+        The value that reaches the edge of the lane, which is 2 high; larger values are clipped.
     """
     edges = np.linspace(0, len(samples), points + 1).astype(int)[:-1]
     scaled = np.clip(samples / max(loudest, 1.0), -1, 1)

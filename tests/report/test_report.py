@@ -219,7 +219,7 @@ def test_the_question_stands_above_its_answer_its_figure_and_the_cures(results, 
 
 def test_where_no_error_rises_there_are_no_cures(results):
     text = Page(results.page(cures=[])).text
-    assert "Cures, side by side" not in text and "Prediction and verdict by setting" in text
+    assert "Cures compared" not in text and "Prediction and verdict by setting" in text
 
 
 def test_a_diverged_setting_is_never_the_best_whatever_its_numbers(results):
@@ -313,7 +313,7 @@ def test_the_same_results_give_the_same_bytes(results, html, tmp_path):
 
 def test_a_missing_sound_is_named(results):
     folders = results.run_folders | {results.settings_keys[0]: results.folder / "elsewhere"}
-    message = r"elsewhere.*TRAIN-DR1-FABC0-SI1\.teacher_forced\.wav: .*not there"
+    message = r"elsewhere.*TRAIN-DR1-FABC0-SI1\.teacher_forced\.wav: .*missing"
     with pytest.raises(RnnpipeError, match=message):
         results.page(run_folders=folders)
 
