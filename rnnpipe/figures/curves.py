@@ -20,21 +20,21 @@ def plot_training_curves(
     settings: pd.DataFrame,
     path: str | Path,
 ) -> None:
-    """Draw training MSE, gradient norm and clipped share over updates, a column a recipe.
+    """Draw training MSE, gradient norm and clipped share over updates, one column per recipe.
 
-    A line a setting, coloured by hidden size. Lines are means over stretches of updates, 150 at
-    most, so that the file stays small; the last update stands by itself. Where the free run was
-    tried in training, its NMSE is a dotted line beside the training MSE. A cross ends the line of a
-    diverged setting.
+    There is one line per setting, coloured by hidden size. Lines are means over at most 150
+    stretches of updates, so that the file stays small; the last update is a point of its own. If
+    training tried the free run, its NMSE is a dotted line in the panel of the training MSE. The
+    line of a diverged setting ends in a cross.
 
     Parameters
     ----------
     histories : mapping from (recipe, hidden size, seed) to DataFrame
         The columns of history.parquet.
     settings : DataFrame
-        The columns of tables/settings.csv; `status` tells which settings diverged.
+        The columns of tables/settings.csv; `status` says which settings diverged.
     path : path
-        The SVG file to write; the PNG goes beside it.
+        The SVG file to write; the PNG file has the same name.
     """
     diverged = {
         (row.recipe, int(row.hidden_size), int(row.seed)): row.status == "diverged"
@@ -87,7 +87,7 @@ def plot_training_curves(
                 updates, values = thinned(history, quantity, stretches)
                 axes.plot(updates, values, "." if len(updates) == 1 else "-", **style)
                 if diverged.get(key) and len(updates) and axes is not share:
-                    # At the update that diverged; its own value may be infinite.
+                    # At the update that diverged; its value may be infinite.
                     cross = {"ms": 8, "mew": 2.2, "zorder": 5, "clip_on": False}
                     end = history["update"].iloc[-1]
                     axes.plot(end, values[-1], "x", color=colours[hidden], **cross)
@@ -107,7 +107,7 @@ def plot_training_curves(
 
 
 def thinned(history: pd.DataFrame, quantity: str, stretches: int) -> tuple[np.ndarray, np.ndarray]:
-    """Means over at most `stretches` stretches of updates, and the last update by itself."""
+    """Means over at most `stretches` stretches of updates, and the last update on its own."""
     finite = history[np.isfinite(history[quantity].astype(float))]
     updates = finite["update"].to_numpy(dtype=float)
     values = finite[quantity].to_numpy(dtype=float)

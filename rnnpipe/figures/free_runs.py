@@ -22,7 +22,7 @@ from rnnpipe.figures.style import (
 
 WINDOW = SAMPLING_RATE // 20  # samples of the moving window, 50 ms
 STEP = SAMPLING_RATE // 200  # samples from one point to the next, 5 ms
-LEAST = 1e-4  # an NMSE below it is drawn there
+LEAST = 1e-4  # a smaller NMSE is drawn here
 
 
 def plot_free_runs(
@@ -32,11 +32,11 @@ def plot_free_runs(
     order: int,
     path: str | Path,
 ) -> None:
-    """Draw the error of free runs over time and over the prediction horizon, a line a recipe.
+    """Draw the error of free runs over time and over the prediction horizon, one line per recipe.
 
-    Left, the mean squared error in a moving window of 50 ms over the variance of the utterance;
-    silence, which has the utterance's own power for an error, is the grey line. Right, the error of
-    free runs that start from the true past, by how long each has run; see
+    Left: the mean squared error in a moving window of 50 ms, divided by the variance of the
+    utterance. The grey line is silence, whose error is the utterance's own power. Right: the error
+    of free runs that start from the true past, by number of predicted samples; see
     `rnnpipe.reconstruction.horizon.horizon_errors`.
 
     Parameters
@@ -49,9 +49,9 @@ def plot_free_runs(
     phones : sequence of (start, end, label)
         Of the utterance, in samples.
     order : int
-        Samples that were given; they are left out.
+        Number of given samples; they are left out.
     path : path
-        The SVG file to write; the PNG goes beside it.
+        The SVG file to write; the PNG file has the same name.
     """
     colours = recipe_colours(list(runs))
     legend = legend_inches(len(runs) + 2)
@@ -100,7 +100,7 @@ def plot_free_runs(
 
 
 def _draw(axes: Axes, error: np.ndarray, variance: float, order: int, **style: Any) -> None:
-    """Mean of the squares in a moving window, over the variance."""
+    """Draw the mean of the squares in a moving window, divided by the variance."""
     width = min(WINDOW, error.size)
     sums = np.concatenate([[0.0], np.cumsum(error**2)])
     starts = np.arange(0, error.size - width + 1, STEP)
@@ -109,7 +109,7 @@ def _draw(axes: Axes, error: np.ndarray, variance: float, order: int, **style: A
 
 
 def _mark_phones(axes: Axes, phones: Sequence[tuple[int, int, str]]) -> None:
-    """Boundaries, and above the axes the labels of what is long enough to bear one."""
+    """Draw phone boundaries and, above the axes, the labels of phones that are wide enough."""
     low, high = axes.get_xlim()
     inches = axes.get_position().width * axes.figure.get_figwidth() / (high - low)
     for start, end, label in phones:

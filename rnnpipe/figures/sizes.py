@@ -24,19 +24,19 @@ from rnnpipe.vocabulary import BASELINE, RECONSTRUCTIONS
 
 
 def plot_mse_over_hidden_size(mse: pd.DataFrame, path: str | Path) -> None:
-    """Draw NMSE over hidden size: one line a recipe, against the baselines.
+    """Draw NMSE over hidden size, one line per recipe, with the baselines.
 
-    Two panels, teacher-forced and free-running. Points are means over utterances; where a recipe
-    has several seeds, small dots are the seeds, the line is their mean and the band reaches from
-    the lowest to the highest. A diverged setting is a cross at the upper edge, a setting with a
-    free run that was cut off is hollow.
+    There are two panels, teacher-forced and free-running. Points are means over utterances. If a
+    recipe has several seeds, small dots are the seeds, the line is their mean and the band reaches
+    from the lowest to the highest. A diverged setting is a cross at the upper edge; a setting whose
+    free run was stopped is a hollow mark.
 
     Parameters
     ----------
     mse : DataFrame
         The columns of tables/mse.csv.
     path : path
-        The SVG file to write; the PNG goes beside it.
+        The SVG file to write; the PNG file has the same name.
     """
     means = mean_over_utterances(mse)
     is_baseline = means["recipe"].str.startswith(BASELINE)
@@ -65,7 +65,7 @@ def plot_mse_over_hidden_size(mse: pd.DataFrame, path: str | Path) -> None:
             axes.grid(axis="y")
             here = settings[settings["reconstruction"] == reconstruction]
             for index, (recipe, (colour, marker)) in enumerate(colours.items()):
-                # Recipes stand a little beside each other, so that no mark hides another.
+                # Recipes are shifted a little sideways, so that no mark hides another.
                 aside = ScaledTranslation(
                     (index / len(colours) - 0.5) * min(0.06 * len(colours), 0.4),
                     0,
@@ -89,7 +89,7 @@ def plot_mse_over_hidden_size(mse: pd.DataFrame, path: str | Path) -> None:
 def _draw_recipe(
     axes: Axes, settings: pd.DataFrame, colour: str, marker: str, aside: ScaledTranslation
 ) -> None:
-    """One recipe in one panel; `aside` moves it by a hair along the axis."""
+    """Draw one recipe in one panel; `aside` shifts it a little along the axis."""
     trained = settings[~settings["diverged"] & np.isfinite(settings["nmse"].astype(float))]
     spread = trained.groupby("hidden_size")["nmse"].agg(["mean", "min", "max", "size"])
     cut_off = trained.groupby("hidden_size")["cut_off"].sum()
@@ -107,7 +107,7 @@ def _draw_recipe(
     for size, nmse in spread["mean"].items():
         face = "white" if cut_off[size] else colour
         axes.plot(size, nmse, marker, ms=6, color=colour, mfc=face, mew=1.4, transform=beside)
-    # The transforms above hide the points from autoscaling: say where they are.
+    # The transforms above hide the points from autoscaling; add them explicitly.
     if not trained.empty:
         axes.update_datalim(trained[["hidden_size", "nmse"]].to_numpy(dtype=float))
         axes.autoscale_view(scalex=False)
@@ -119,7 +119,7 @@ def _draw_recipe(
 
 
 def _label_baselines(axes: Axes, baselines: pd.DataFrame) -> None:
-    """Horizontal lines with their names to the right of the axes, moved apart where they crowd."""
+    """Draw horizontal lines, with names to the right of the axes, moved apart if too close."""
     values = {
         row.recipe.removeprefix(BASELINE): float(row.nmse)
         for row in baselines.itertuples()
@@ -145,7 +145,7 @@ def _label_baselines(axes: Axes, baselines: pd.DataFrame) -> None:
 
 
 def _apart(heights: Sequence[float], gap: float) -> list[float]:
-    """Move sorted heights up and down as little as keeps them `gap` apart and below 1."""
+    """Move sorted heights up and down, so that they are at least `gap` apart and not above 1."""
     places: list[float] = []
     for height in heights:
         places.append(max(height, places[-1] + gap) if places else height)

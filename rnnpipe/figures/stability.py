@@ -24,13 +24,13 @@ def plot_stability(
     dynamics: Sequence[pd.DataFrame],
     path: str | Path,
 ) -> None:
-    """Draw what one recipe's stability hangs on, in four panels, coloured by hidden size.
+    """Draw what decides whether one recipe is stable, in four panels, coloured by hidden size.
 
-    The training error over updates; the sharpness at initialisation over hidden size, with the
-    optimiser's limit as a line; the Lyapunov exponent at initialisation over hidden size, with 0
-    as a line; and the gradient by lag at initialisation, the median over positions as a line and
-    the 90th percentile dotted, each the mean over seeds of the logarithm. A setting whose error
-    rises is hollow, one that diverges a cross.
+    The panels are the training error over updates; the sharpness at initialisation over hidden
+    size, with the optimiser's limit as a line; the Lyapunov exponent at initialisation over hidden
+    size, with 0 as a line; and the gradient by lag at initialisation. There, the line is the median
+    over positions and the dotted line the 90th percentile, both as means over seeds of the
+    logarithm. A setting whose error rises is a hollow mark; one that diverges is a cross.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def plot_stability(
         The settings of one recipe: from `rnnpipe.findings.stability.at_start`, history.parquet and
         dynamics.parquet.
     path : path
-        The SVG file to write; the PNG goes beside it.
+        The SVG file to write; the PNG file has the same name.
     """
     sizes = sorted({start.setting.hidden_size for start in starts})
     shades = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.85, len(sizes)))
@@ -76,7 +76,7 @@ def _draw_errors(
     histories: Sequence[pd.DataFrame],
     colours: Mapping[int, np.ndarray],
 ) -> None:
-    # A rise is as a rule one of the first updates.
+    # The updates are on a log scale, because a rise usually comes in the first updates.
     axes.set(title="Training error", xlabel="update", ylabel="training MSE")
     axes.set(xscale="log", yscale="log")
     axes.grid(axis="y")
@@ -121,7 +121,7 @@ def _draw_by_size(
     axes.set_title("Sharpness at initialisation")
     axes.set_ylabel("largest eigenvalue of the Hessian")
     axes.set_yscale("log")
-    # Clipping makes the limit of each setting its own; without it, there is one.
+    # With clipping, each setting has its own limit; without it, all have the same.
     for limit in sorted({start.limit for start in starts if np.isfinite(start.limit)})[:1]:
         _line(axes, limit, f"limit of the step, {limit:.3g}")
     low, high = axes.get_ylim()
@@ -130,7 +130,7 @@ def _draw_by_size(
 
 
 def _line(axes: Axes, value: float, text: str) -> None:
-    """Draw a limit with its name above it, at the left where the points lie below."""
+    """Draw a limit, with its name above it on the left, where the points lie below the line."""
     axes.axhline(value, color=FAINT, lw=1.2, ls=(0, (4, 3)), zorder=1)
     axes.annotate(
         text, (0, value), xycoords=("axes fraction", "data"), xytext=(5, 4),
@@ -139,7 +139,7 @@ def _line(axes: Axes, value: float, text: str) -> None:
 
 
 def _power_of_ten(value: float) -> str:
-    """Write 1e-8 as 10⁻⁸, which needs no mathematical typesetting."""
+    """Write 1e-8 as 10⁻⁸, without mathematical typesetting."""
     digits = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
     return "10" + str(round(np.log10(value))).translate(digits)
 

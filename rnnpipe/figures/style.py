@@ -1,4 +1,4 @@
-"""What the figures share: colours, type, legends, and how a file is written."""
+"""What all figures share: colours, fonts, legends, and writing the files."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,11 +16,11 @@ from PIL import Image
 from rnnpipe.files import replacing
 
 LEGEND_COLUMNS = 6
-# From the palettes of Okabe and Ito and of Tol, which colour-blind readers can tell apart. Recipes
-# share no colour with the reconstructions (`rnnpipe.vocabulary.COLOURS`): they meet on one page.
+# From the palettes of Okabe and Ito and of Tol, which colour-blind readers can distinguish. Recipes
+# share no colour with the reconstructions (`rnnpipe.vocabulary.COLOURS`): both are on one page.
 INK, FAINT, GRID = "#2b2f33", "#6f767d", "#e3e5e8"
 RECIPES = ("#009E73", "#AA3377", "#E69F00", "#56B4E9", "#6A51A3", "#8C6D31")
-MARKERS = "osD^vPp"  # one more than colours, so that pairs repeat late
+MARKERS = "osD^vPp"  # one more than colours, so that a pair of colour and marker repeats late
 
 STYLE = {
     "font.family": "sans-serif",
@@ -59,7 +59,7 @@ def recipe_colours(recipes: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 
 def plain_log_ticks(axes: Axes) -> None:
-    """Ticks as plain decimals; at 1, 2 and 5 where the axis spans few decades."""
+    """Write ticks as plain decimals; at 1, 2 and 5 if the axis spans few decades."""
     low, high = axes.get_ylim()
     decades = np.log10(high / low)
     subs = (1, 2, 5) if decades < 2.2 else (1,)
@@ -69,21 +69,21 @@ def plain_log_ticks(axes: Axes) -> None:
 
 
 def draw_legend(figure: Figure, handles: Sequence[Line2D]) -> None:
-    """Name the handles above the panels."""
+    """Draw a legend of the handles above the panels."""
     columns = min(len(handles), LEGEND_COLUMNS)
     figure.legend(handles=handles, loc="upper left", ncols=columns, bbox_to_anchor=(0.005, 1.0))
 
 
 def legend_inches(entries: int) -> float:
-    """Height to keep free above the panels."""
+    """Height of the legend above the panels, in inches."""
     return 0.06 + 0.24 * -(-entries // LEGEND_COLUMNS)
 
 
 @contextmanager
 def drawing(path: str | Path, figsize: tuple[float, float]) -> Iterator[Figure]:
-    """A figure that is written at the end as `path`, an SVG, and beside it as a PNG of 300 dpi.
+    """Yield a figure; at the end, write it as SVG to `path`, and as PNG with 300 dpi beside it.
 
-    Neither has dates or versions in it.
+    The files contain no dates and no versions.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=figsize, facecolor="white")
@@ -96,7 +96,7 @@ def drawing(path: str | Path, figsize: tuple[float, float]) -> Iterator[Figure]:
 
 
 def _write_png(figure: Figure, path: Path) -> None:
-    """64 colours are plenty for lines, and make the file three times smaller."""
+    """Write a PNG with 64 colours: enough for lines, and three times smaller."""
     figure.set_dpi(300)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

@@ -10,7 +10,7 @@ from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.figures.style import FAINT, INK, drawing
 from rnnpipe.vocabulary import COLOURS
 
-SLOTS = 2000  # across a whole utterance
+SLOTS = 2000  # number of slots across a whole utterance; see `_extremes`
 
 
 def plot_waveforms(
@@ -25,10 +25,10 @@ def plot_waveforms(
 ) -> None:
     """Draw an utterance and its two reconstructions, whole and magnified.
 
-    Above, the whole utterance, one lane a sound. Below, its loudest stretch, as a rule a vowel:
-    each reconstruction over the original. Phone boundaries are marked, the first `order`
-    samples, which were given, are shaded. All lanes have the same scale; it is the original's, so
-    that a free run that grows is cut at the edge and leaves the others readable.
+    Above: the whole utterance, one lane per sound. Below: its loudest stretch, usually a vowel,
+    with each reconstruction over the original. Phone boundaries are marked, and the first `order`
+    samples, which are given, are shaded. All lanes have the same scale, that of the original: a
+    free run that grows is cut at the edge, and the other lanes stay readable.
 
     Parameters
     ----------
@@ -37,13 +37,13 @@ def plot_waveforms(
     phones : sequence of (start, end, label)
         In samples, end exclusive.
     order : int
-        The number of samples that were given.
+        Number of given samples.
     zoom_ms : float
         Length of the magnified stretch in milliseconds.
     path : path
-        The SVG file to write; the PNG goes beside it.
+        The SVG file to write; the PNG file has the same name.
     title : str
-        Stands above the figure, as plain text.
+        Title above the figure, as plain text.
     """
     loudest = float(np.abs(original.astype(float)).max()) or 1.0
     largest = max(float(np.abs(s.astype(float)).max()) for s in (teacher_forced, free_running))
@@ -104,9 +104,9 @@ def _loudest_stretch(samples: np.ndarray, order: int, length: int) -> tuple[int,
 
 
 def _extremes(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds and samples to draw: of many samples, the lowest and highest of each slot.
+    """Times in seconds and samples to draw; if there are many, lowest and highest of each slot.
 
-    Keeps an SVG small, whatever the length of the utterance.
+    This keeps the SVG small, whatever the length of the utterance.
     """
     if len(samples) <= 2 * SLOTS:
         return np.arange(len(samples)) / SAMPLING_RATE, samples
@@ -126,7 +126,7 @@ def _lane(axes: Axes, name: str, colour: str, limit: float, *, last: bool) -> No
 def _mark_phones(
     axes: Axes, phones: Sequence[tuple[int, int, str]], rate: float, *, labels: bool
 ) -> None:
-    """Boundaries of the phones in view and, above the axes, their labels in up to three rows."""
+    """Draw the boundaries of the phones in view and, above the axes, labels in up to three rows."""
     low, high = axes.get_xlim()
     width = axes.get_position().width * axes.figure.get_figwidth()
     row_ends = [-np.inf] * 3  # in inches, where the last label of each row ends
