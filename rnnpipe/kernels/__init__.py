@@ -1,1 +1,1 @@
-"""The hot loops, each with a slow twin in plain torch that tests hold it to."""
+"""The compiled loops over time, each with a slow twin in plain torch that tests compare it with."""

@@ -1,7 +1,7 @@
 """A network that runs on its own samples: the loop forward, and the gradient back through it.
 
-B streams roll R samples forward. With s the samples that the windows are cut from, the first k of
-them given, x the true ones, and m_t the share of the prediction in what is fed back:
+B streams predict R samples. With s the samples that the windows are cut from (the first k of them
+are given), x the true samples, and m_t the share of the prediction in what is fed back:
 
     h_t = tanh(W s_{t-k .. t-1} + V p_t + b + M h_{t-1})
     y_t = U h_t + c
@@ -14,17 +14,17 @@ to the predictions inside it:
     dh_t = U dy_t + M da_{t+1}
     da_t = dh_t (1 - h_t^2)
 
-What a free run does to a small error, of window and state together, is the product of its
-Jacobians: with v the error of the samples and e that of the state,
+Along a free run, a small error of window and state together is multiplied by the Jacobians. With v
+the error of the samples and e that of the state,
 
     e_t = (1 - h_t^2) (W v_{t-k .. t-1} + M e_{t-1}),   v_t = U e_t
 
-The exponent is the mean growth of log |(v_{t-k+1} .. v_t, e_t)| a step (Benettin et al., 1980):
-negative where errors die out.
+The exponent is the mean growth of log |(v_{t-k+1} .. v_t, e_t)| per step (Benettin et al., 1980);
+it is negative if errors shrink.
 
-Arrays are time-major. `roll_out_plain` is the definition, a step at a time in torch; `roll_out` is
-what training calls. Its steps are matrix products over all streams; the gradients of the weights
-are single products over all steps after the sweep.
+Arrays are time-major. `roll_out_plain` is the definition, one step at a time in torch. Training
+calls `roll_out`. Its steps are matrix products over all streams. After the backward loop, the
+gradients of the weights are single products over all steps.
 """
 
 import math
@@ -37,7 +37,7 @@ from torch.autograd.function import once_differentiable
 
 from rnnpipe.kernels.weights import Weights, as_arrays
 
-# Free to reorder sums, but not to assume away the infinities that a diverging network makes.
+# Allow reordered sums, but keep infinities and nan, which a diverging network makes.
 FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
@@ -48,14 +48,14 @@ def roll_out(
     state: Tensor,
     weights: Weights,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Let streams predict samples that their own predictions are among the windows of.
+    """Let streams predict samples from windows that contain their own predictions.
 
     Parameters
     ----------
     signal : Tensor, shape (k + R, B)
-        The first windows, and after them the true samples.
+        The first windows, followed by the true samples.
     share : Tensor, shape (R, B)
-        Of the prediction in the sample that is fed back, in [0, 1].
+        Share of the prediction in the sample that is fed back, in [0, 1].
     phones : int32 Tensor, shape (R, B)
         Phone of each sample to predict.
     state : Tensor, shape (B, H)
@@ -68,10 +68,10 @@ def roll_out(
     y : Tensor, shape (R, B)
         Predictions.
     fed : Tensor, shape (k + R, B)
-        The samples that the windows were cut from, without gradient; the last k of them are the
-        window that the next roll-out starts from.
+        The samples that the windows were cut from, without gradient; the last k are the first
+        window of the next call.
     state : Tensor, shape (B, H)
-        After the last prediction, without gradient.
+        State after the last prediction, without gradient.
     """
     return _RollOut.apply(signal, share, phones, state, *_without_d(weights))
 
@@ -83,7 +83,7 @@ def roll_out_plain(
     state: Tensor,
     weights: Weights,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Do what `roll_out` does, a step at a time: the definition that it is held to."""
+    """Do the same as `roll_out`, one step at a time: the definition that tests compare with."""
     W, V, M, b, U, c = _without_d(weights)
     k = len(W)
     fed, outputs, h = list(signal[:k]), [], state
@@ -97,7 +97,7 @@ def roll_out_plain(
 
 
 class _RollOut(torch.autograd.Function):
-    """The numba loops, as torch sees them."""
+    """The numba loops as a function for torch's autograd."""
 
     @staticmethod
     def forward(ctx, signal, share, phones, state, W, V, M, b, U, c):
@@ -115,12 +115,12 @@ class _RollOut(torch.autograd.Function):
         return y, fed, state
 
     @staticmethod
-    @once_differentiable  # a second derivative is an error, rather than wrong
+    @once_differentiable  # a second derivative raises an error instead of being wrong
     def backward(ctx, dy, *_):
         fed, share, phones, h, *weights = ctx.saved_tensors
         W, V, M, b, U, c = weights
         gradients = tuple(torch.zeros_like(weight) for weight in weights)
-        # The loop overwrites dy with what reaches a prediction in all.
+        # The loop overwrites dy with the whole gradient of each prediction.
         dy = dy.clone(memory_format=torch.contiguous_format)
         M_t = M.t().contiguous()
         _backward(*as_arrays(fed, share, phones, h, dy, W, M_t, U, *gradients))
@@ -128,7 +128,7 @@ class _RollOut(torch.autograd.Function):
 
 
 def _without_d(weights: Weights) -> tuple[Tensor, ...]:
-    """All but the second bias of a gru, which tanh units have not."""
+    """All weights except the second bias of a gru, which tanh units do not have."""
     W, V, M, _, b, U, c = weights
     return W, V, M, b, U, c
 
@@ -270,7 +270,7 @@ def exponent_plain(
     v: Tensor,
     e: Tensor,
 ) -> float:
-    """Do what `exponent` does with the derivatives that torch finds."""
+    """Do the same as `exponent`, with derivatives from torch."""
     W, V, M, b, U, _ = _without_d(weights)
 
     def step(window: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:

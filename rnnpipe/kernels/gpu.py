@@ -1,9 +1,9 @@
 """The free run on a GPU: many utterances in one launch, with the loop over time inside it.
 
-What `rnnpipe.kernels.loops.reconstruct` does with `feed_back`, in Triton. A program is an
-utterance: it loads the weights once and holds them, as tiles of rows x gates x units, for as many
-steps as the utterance has. A step reads k samples, most of which the step before has read, and
-writes one. The twin in plain torch is `rnnpipe.kernels.recurrence.reconstruct_plain`.
+The same computation as `rnnpipe.kernels.loops.reconstruct` with `feed_back`, in Triton. Each
+program runs one utterance. It loads the weights once and keeps them, as tiles of rows x gates x
+units, for all steps of the utterance. A step reads k samples, most of which the previous step has
+read, and writes one. The twin in plain torch is `rnnpipe.kernels.recurrence.reconstruct_plain`.
 
 Triton comes with torch's CUDA builds for Linux. Its interpreter (TRITON_INTERPRET=1) runs the same
 code on a CPU, for tests.
@@ -28,18 +28,18 @@ def free_runs(
     cell: int,
     limit: float,
 ) -> tuple[Tensor, Tensor]:
-    """Let a network predict utterances from its own predictions, all side by side.
+    """Predict utterances from a network's own predictions, all in parallel.
 
     Parameters
     ----------
     context : float Tensor, shape (B, order)
         The first samples of each utterance, standardised.
     phones : int32 Tensor, shape (B, T)
-        Phone of each sample to predict; what lies beyond an utterance's size is not read.
+        Phone of each sample to predict; values beyond an utterance's size are not read.
     sizes : int32 Tensor, shape (B,)
-        How many samples of each are to be predicted, at most T.
+        Number of samples to predict in each, at most T.
     weights : Weights
-        The network's.
+        The network's weights.
     cell : int
         Index into `rnnpipe.kernels.recurrence.CELLS`.
     limit : float
@@ -48,9 +48,9 @@ def free_runs(
     Returns
     -------
     predictions : Tensor, shape (B, T)
-        Zeros from the sample on that ended a run, and beyond an utterance's size.
+        Zeros from the sample that ended a run, and beyond an utterance's size.
     ends : int32 Tensor, shape (B,)
-        Number of samples predicted: the size where the run went through.
+        Number of predicted samples; the size if the run reached the end.
     """
     (B, order), T, (H, G) = context.shape, phones.shape[1], weights.M.shape
     signal = torch.cat((context, context.new_zeros(B, T)), dim=1)
@@ -103,7 +103,7 @@ def _free_run(
     phones += stream * T
     size = tl.load(sizes + stream)
 
-    # Triton wants powers of two: beyond the real rows, gates and units, weights are 0.
+    # Triton needs powers of two: beyond the real rows, gates and units, weights are 0.
     row, unit = tl.arange(0, ROWS), tl.arange(0, UNITS)
     gate = tl.arange(0, TILES)[:, None]
     is_row, is_unit = row < order, unit < H
@@ -142,7 +142,7 @@ def _free_run(
             if CELL == _SIGMOID:
                 h = tl.sigmoid(a)
             elif CELL == _RELU:
-                h = tl.where(a > 0, a, a - a)  # a nan stays one
+                h = tl.where(a > 0, a, a - a)  # a nan stays nan
             else:
                 h = _tanh(a)
         y = tl.sum(h * u, 0) + offset
@@ -151,7 +151,7 @@ def _free_run(
             t += 1
         else:  # a nan too
             end = t
-        # All threads see the sample before the next window is read.
+        # Make sure that all threads see the sample before the next window is read.
         tl.debug_barrier()
     tl.store(ends + stream, end)
 

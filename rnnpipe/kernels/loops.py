@@ -1,15 +1,15 @@
 """The loops over time, compiled by numba: the recurrence forward and backward, and reconstruction.
 
-The formulas, and the plain twins that tests hold these loops to, are in recurrence.py. All loops
-stand in this one file because numba takes compiled ones from its cache without a look at the other
-files that they were compiled from.
+The formulas, and the plain twins that tests compare these loops with, are in recurrence.py. All
+loops are in this one file, because numba's cache does not notice changes in other files that a loop
+was compiled from.
 
-Arrays have shapes (time, units, streams): in that order BLAS needs a quarter less time for the
+Arrays have shapes (time, units, streams). In this order, BLAS needs a quarter less time for the
 recurrent product than with units last, and the windows of all streams at a time t are a slice of a
-signal (time, streams), so that each sample is read where it lies.
+signal (time, streams), so that no sample is copied.
 
-Rows are copied and added element by element: where one slice is assigned to another, numba also
-compiles the message of what may be wrong with it, which takes as long as the rest of a loop.
+Rows are copied and added element by element. If one slice is assigned to another, numba also
+compiles its error message, which takes as long as the rest of a loop.
 """
 
 import math
@@ -20,18 +20,18 @@ from numba import njit, types
 from numba.extending import overload
 
 SIGMOID, TANH, RELU, GRU, LSTM = range(5)
-# Free to reorder sums, but not to assume away the infinities that a diverging network makes. By
-# Python's error model a division would end the loop at a zero, and no such loop is vectorised.
+# Allow reordered sums, but keep infinities and nan, which a diverging network makes. With Python's
+# error model, a division by zero would raise, and such a loop is not vectorised.
 FAST = {
     "fastmath": {"reassoc", "contract", "arcp", "nsz", "afn"},
     "error_model": "numpy",
     "cache": True,
 }
 BLOCK = 64  # steps of a single stream whose windows go through W together
-COLUMNS = 544  # steps x streams whose weight gradients are taken together; no power of two,
-# whose multiples all fall on the same lines of a cache
-# Where there is AVX-512, OpenBLAS multiplies matrices of up to so many scalar products without
-# copying them first. Elsewhere, pieces that small would take longer than the whole.
+COLUMNS = 544  # steps x streams whose weight gradients are computed together; not a power of two,
+# because its multiples would all use the same lines of a cache
+# With AVX-512, OpenBLAS multiplies matrices of up to this many scalar products without copying them
+# first. Without it, pieces as small as this would take longer than the whole.
 SMALL = 1_000_000 if get_host_cpu_features().get("avx512f") else 0
 
 

@@ -11,14 +11,14 @@ With a_t the input's share of the pre-activations (window, phone and bias) and r
                           c_t = f c_{t-1} + i g
                           h_t = o tanh(c_t)
 
-The gates stand side by side in the last axis, of G = H, 3H (s, z, n) or 4H (i, f, g, o) columns,
-as in Cho et al. (2014) and Hochreiter & Schmidhuber (1997) in torch's order. Arrays are
-time-major. The state is h, for an lstm h and c side by side.
+The gates are joined along the last axis, in G = H, 3H (s, z, n) or 4H (i, f, g, o) columns, as in
+Cho et al. (2014) and Hochreiter & Schmidhuber (1997), in torch's order. Arrays are time-major. The
+state is h, or for an lstm h and c joined.
 
-`recur_plain` is the definition, a step at a time in torch; `recur` is what training calls: the
-compiled loops of rnnpipe/kernels/loops.py on the CPU, torch's fused kernels (cuDNN) on a GPU.
-`reconstruct_plain` defines what the loop `reconstruct` does: predict an utterance sample by sample.
-`free_runs` does it for many at once, on their own predictions.
+`recur_plain` is the definition, one step at a time in torch. Training calls `recur`, which uses the
+compiled loops of rnnpipe/kernels/loops.py on the CPU, and torch's fused kernels (cuDNN) on a GPU.
+`reconstruct_plain` defines the loop `reconstruct`, which predicts an utterance sample by sample.
+`free_runs` runs many free runs in parallel.
 """
 
 from typing import Any
@@ -38,7 +38,7 @@ NUM_GATES = {"sigmoid": 1, "tanh": 1, "relu": 1, "gru": 3, "lstm": 4}
 
 
 def state_size(cell: str, hidden_size: int) -> int:
-    """Columns of the state: h, and for an lstm c beside it."""
+    """Number of columns of the state: h, and for an lstm also c."""
     return hidden_size * (2 if cell == "lstm" else 1)
 
 
@@ -58,7 +58,7 @@ def recur(
     phones : integer Tensor, shape (B, T)
         Phone of each sample to predict.
     weights : Weights
-        The network's; those of the output are not used.
+        The network's weights; those of the output are not used.
     state : Tensor, shape (B, H), for an lstm (B, 2H)
         State before the first step. No gradient flows into it.
     cell : str
@@ -85,7 +85,7 @@ def recur_plain(
     state: Tensor,
     cell: str,
 ) -> tuple[Tensor, Tensor]:
-    """Do what `recur` does, a step at a time: the definition that the fast loops are held to."""
+    """Do the same as `recur`, one step at a time: the definition that tests compare with."""
     W, V, M, d, b, *_ = weights
     H = M.shape[0]
     h, c = state[:, :H], state[:, H:]
@@ -116,11 +116,11 @@ def carried_back(
     vectors: np.ndarray,
     steps: int,
 ) -> np.ndarray:
-    """Carry gradients back through time, each from a step of its own, and tell how they grow.
+    """Carry gradients back through time, each from its own step, and return how they grow.
 
     A gradient v of the state after step t is J_t' v after step t - 1, with J_t the Jacobian of the
-    state after step t by the state before it. Vectors are rescaled on the way, so that neither
-    explosion nor decay leaves the range of numbers.
+    state after step t with respect to the state before it. Vectors are rescaled on the way, so that
+    they neither overflow nor underflow.
 
     Parameters
     ----------
@@ -133,9 +133,9 @@ def carried_back(
     ends : int array, shape (n,)
         The step after which each gradient starts, from `steps` to T - 1.
     vectors : float64 array, shape (n, H)
-        Gradients of h after those steps; what an lstm's c has of its own starts at 0.
+        Gradients of h after these steps; for an lstm, the gradient of c starts at 0.
     steps : int
-        How far back they are carried.
+        Number of steps to carry them back.
 
     Returns
     -------
@@ -167,12 +167,12 @@ def _recur_fused(
     state: Tensor,
     cell: str,
 ) -> tuple[Tensor, Tensor]:
-    """Do what `recur` does with torch's convolution and its fused recurrent kernels.
+    """Do the same as `recur`, with torch's convolution and its fused recurrent kernels.
 
-    A window that slides by one sample is a convolution. The recurrent kernels insist on an input
-    product of their own, so its result goes in through the identity. They know no sigmoid cell
-    either, but sigmoid(x) = (1 + tanh(x / 2)) / 2 turns one into a tanh cell in g = 2h - 1:
-    g_t = tanh(a_t / 2 + 1 M / 4 + g_{t-1} M / 4).
+    A window that slides by one sample is a convolution. The recurrent kernels always compute an
+    input product, so the result of the convolution goes through the identity. They have no sigmoid
+    cell, but because sigmoid(x) = (1 + tanh(x / 2)) / 2, a sigmoid cell is a tanh cell in
+    g = 2h - 1: g_t = tanh(a_t / 2 + 1 M / 4 + g_{t-1} M / 4).
     """
     W, V, M, d, b, *_ = weights
     projected = functional.conv1d(signal[:, None, :-1], W.t()[:, None, :])
@@ -205,7 +205,7 @@ def read_out(h: Tensor, U: Tensor, c: Tensor) -> Tensor:
 
 
 class _Readout(torch.autograd.Function):
-    """U h_t by the numba loops; of several streams torch would make a small product a step."""
+    """U h_t by the numba loops; for several streams, torch would compute one product per step."""
 
     @staticmethod
     def forward(ctx: Any, h: Tensor, U: Tensor) -> Tensor:
@@ -225,7 +225,7 @@ class _Readout(torch.autograd.Function):
 
 
 class _Recurrence(torch.autograd.Function):
-    """The numba loops, as torch sees them."""
+    """The numba loops as a function for torch's autograd."""
 
     @staticmethod
     def forward(
@@ -243,7 +243,7 @@ class _Recurrence(torch.autograd.Function):
         return h, c
 
     @staticmethod
-    @once_differentiable  # a second derivative is an error, rather than wrong
+    @once_differentiable  # a second derivative raises an error instead of being wrong
     def backward(ctx: Any, dh: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         signal, phones, W_t, V, M, M_t, h0, c0, gates, h, c = ctx.saved_tensors
         dW_t, dV, dM_t = (torch.zeros_like(weight) for weight in (W_t, V, M_t))
@@ -269,8 +269,8 @@ def _run(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Run the compiled loop; return the gates' values, h and c of all steps.
 
-    c is an lstm's cell state; for a gru the recurrent share of the candidate, r_n + d. The other
-    cells have neither, and `gates` is a place for one step to work in.
+    For an lstm, c is the cell state; for a gru, the recurrent part of the candidate, r_n + d. Other
+    cells have no c, and their `gates` are working memory for one step.
     """
     W, V, M, d, b, *_ = weights
     (T, B), (H, G) = phones.shape, M.shape
@@ -294,26 +294,27 @@ def free_runs(
     cell: str,
     hold_at: float,
 ) -> Tensor:
-    """Let a network on the CPU run free from many pasts, side by side.
+    """Let a network run free from many pasts in parallel, on the CPU.
 
     Parameters
     ----------
     contexts : Tensor, shape (B, order)
         The samples before each run.
     phones : integer Tensor, shape (B, T)
+        Phone of each sample to predict.
     weights : Weights
-        The network's.
+        The network's weights.
     state : Tensor
-        Before the first prediction; see `recur`.
+        State before the first prediction; see `recur`.
     cell : str
         One of `CELLS`.
     hold_at : float
-        A prediction beyond +-hold_at, or that is no number, is replaced by it.
+        A prediction beyond +-hold_at, or a nan, is replaced by this limit.
 
     Returns
     -------
     Tensor, shape (B, T)
-        The predictions. By rounding, those of a run hang on how many run beside it.
+        The predictions. Their rounding errors depend on the number of runs.
     """
     W, V, M, d, b, U, c = weights
     (B, order), T, H = contexts.shape, phones.shape[1], M.shape[0]
@@ -324,7 +325,7 @@ def free_runs(
         CELLS.index(cell),
         *as_arrays(signal, phones.t().to(torch.int32).contiguous()),
         *as_arrays(W.t().contiguous(), V, M.t().contiguous(), _a_column_each(d, B), b, U, c, h, s),
-        float(hold_at),  # one loop is compiled for all limits
+        float(hold_at),  # so that numba compiles one loop for all types of limit
     )
     return signal[order:].t()
 
@@ -339,7 +340,7 @@ def reconstruct_plain(
     limit: float,
     noise: Tensor,
 ) -> tuple[Tensor, int]:
-    """Do what `reconstruct` does with `recur_plain`: the definition that the loop is held to."""
+    """Do the same as `reconstruct`, with `recur_plain`: the definition that tests compare with."""
     signal, predictions = signal.clone(), signal.new_zeros(len(phones))
     state = signal.new_zeros(1, state_size(CELLS[cell], len(weights.M)))
     for t, phone in enumerate(phones):

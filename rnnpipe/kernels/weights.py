@@ -1,4 +1,4 @@
-"""The weights of a network as one argument, and tensors as the arrays of compiled loops."""
+"""The weights of a network as one argument, and tensors as arrays for compiled loops."""
 
 from typing import NamedTuple
 
@@ -12,13 +12,13 @@ class Weights(NamedTuple):
     Parameters
     ----------
     W, V, M : Tensor, shapes (order, G), (num_phones, G), (H, G)
-        Of the window, of the phone, and recurrent.
+        Weights of the window, of the phone, and of the recurrence.
     d : Tensor, shape (H,), for cells other than a gru (0,)
         A gru's bias inside the reset product.
     b : Tensor, shape (G,)
         Bias of the hidden layer.
     U, c : Tensor, shapes (H,) and (1,)
-        Of the output.
+        Weights and bias of the output.
     """
 
     W: Tensor
@@ -30,10 +30,10 @@ class Weights(NamedTuple):
     c: Tensor
 
     def contiguous(self) -> "Weights":
-        """Lay each out in order, as the compiled loops expect it."""
+        """Return contiguous weights, as the compiled loops expect them."""
         return Weights(*(weight.contiguous() for weight in self))
 
 
 def as_arrays(*tensors: Tensor) -> tuple[np.ndarray, ...]:
-    """View tensors on the CPU as arrays: what a loop writes into one is in the other."""
+    """View tensors on the CPU as arrays that share their memory."""
     return tuple(tensor.detach().numpy() for tensor in tensors)
