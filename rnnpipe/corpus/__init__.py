@@ -1,1 +1,1 @@
-"""Finding and reading utterances: TIMIT's tree on disk, its phones, and a synthetic stand-in."""
+"""Finding and reading utterances: TIMIT's tree on disk, its phones, and a synthetic corpus."""

@@ -1,7 +1,7 @@
-"""Reading one audio file: NIST SPHERE or RIFF WAV, told apart by their first bytes.
+"""Reading one audio file: NIST SPHERE or RIFF WAV, recognised by its first bytes.
 
-Both are read here from their bytes, because libsndfile silently reads a file that was cut short:
-what the header says is held against what follows it.
+Both are decoded here, because libsndfile reads a truncated file without an error. This code checks
+the header against the bytes that follow it.
 """
 
 from pathlib import Path
@@ -24,8 +24,8 @@ def read_audio(path: str | Path) -> np.ndarray:
     ----------
     path : str or Path
         NIST SPHERE (16-bit PCM in either byte order, or mu-law) or RIFF WAV (16-, 24- or 32-bit
-        PCM), whatever its extension. Of a sample wider than 16 bits the upper 16 are kept, so that
-        nothing clips.
+        PCM), whatever its extension. Of samples wider than 16 bits, the upper 16 bits are kept, so
+        that nothing clips.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def read_audio(path: str | Path) -> np.ndarray:
     Raises
     ------
     CorpusError
-        With one line: the file cannot be read, is no such audio, or is not what its header says.
+        With one line: the file cannot be read, is not such audio, or contradicts its header.
     """
     path = Path(path)
     data = read_bytes(path)

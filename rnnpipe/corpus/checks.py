@@ -1,14 +1,14 @@
-"""What SPHERE and RIFF audio have in common: why a file is refused."""
+"""Checks that SPHERE and RIFF audio share: reasons to refuse a file."""
 
 SAMPLING_RATE = 16_000  # Hz
 
 
 class Refused(Exception):
-    """Why these bytes are not audio that we read; the caller knows the file's name."""
+    """The reason why bytes cannot be read as audio; the caller adds the name of the file."""
 
 
 def check_channels(channels: int) -> None:
-    """Refuse what is not mono."""
+    """Refuse audio that is not mono."""
     if channels != 1:
         raise Refused(
             f"{channels} channels; only mono is read (one channel: `sox IN OUT remix 1`)."
@@ -16,7 +16,7 @@ def check_channels(channels: int) -> None:
 
 
 def check_rate(rate: int) -> None:
-    """Refuse what is not at 16 kHz; `rate` in Hz."""
+    """Refuse audio that is not at 16 kHz; `rate` is in Hz."""
     if rate != SAMPLING_RATE:
         raise Refused(
             f"the sampling rate is {rate} Hz, not {SAMPLING_RATE} Hz "
@@ -25,7 +25,7 @@ def check_rate(rate: int) -> None:
 
 
 def compressed_with(method: str) -> str:
-    """Why compressed SPHERE is refused, and what to do about it."""
+    """Message that compressed SPHERE is refused, and how to uncompress it."""
     return (
         f"the audio is compressed with {method}, which is not read "
         "(uncompress it first: `sph2pipe -f rif -p IN OUT`)."

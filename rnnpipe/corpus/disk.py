@@ -1,4 +1,4 @@
-"""Looking into the folders and files of a corpus, where anything may lie in the way."""
+"""Reading the folders and files of a corpus, which may contain unexpected things."""
 
 import os
 import re
@@ -12,10 +12,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Listing(NamedTuple):
-    """What is in a folder, each sorted by name; hidden files and archive leftovers are left out.
+    """The content of a folder, sorted by name, without hidden files and leftovers of archives.
 
-    `bad` says of each path that cannot be followed why: a folder that may not be read, a link that
-    leads nowhere or in a circle.
+    `bad` has, for each path that cannot be followed, the reason: a folder without read permission,
+    a link to nothing, or a link in a circle.
     """
 
     folders: list[Path]
@@ -24,7 +24,7 @@ class Listing(NamedTuple):
 
 
 def list_folder(folder: Path) -> Listing:
-    """Return what is in a folder. Links to files and folders count as what they lead to."""
+    """Return the content of a folder. A link to a file or folder counts as its target."""
     listing = Listing([], [], {})
     try:
         with os.scandir(folder) as scanned:
@@ -38,7 +38,7 @@ def list_folder(folder: Path) -> Listing:
         path = folder / entry.name
         try:
             if entry.is_symlink():
-                entry.stat()  # raises where the link leads nowhere
+                entry.stat()  # raises if the target of the link does not exist
             is_folder = entry.is_dir()
         except OSError as error:
             listing.bad[path] = f"{path}: cannot be read ({error.strerror})."
@@ -53,7 +53,7 @@ def list_folder(folder: Path) -> Listing:
                 listing.bad[path] = f"{path}: a link in a circle, to {target}; remove it."
             elif target.parent != here or target.name.upper() != path.name.upper():
                 listing.folders.append(path)
-            # Else it is train -> TRAIN, the same folder once more.
+            # Otherwise it is a link such as train -> TRAIN, to a folder that is already listed.
     return listing
 
 
@@ -67,7 +67,7 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def is_leftover(name: str) -> bool:
-    """Whether a name is that of a hidden file or of what archives leave, such as __MACOSX."""
+    """Whether a name belongs to a hidden file or a leftover of an archive, such as __MACOSX."""
     return name.startswith((".", "__"))
 
 
@@ -80,7 +80,7 @@ def read_bytes(path: Path) -> bytes:
         With one line: `path` does not exist, may not be read, or is not a regular file.
     """
     try:
-        # Opening a pipe or a device could wait for ever.
+        # Opening a pipe or a device could block forever.
         if not stat.S_ISREG(path.stat().st_mode):
             raise CorpusError([f"{path}: a file is expected here, not a folder or a device."])
         return path.read_bytes()
@@ -89,15 +89,15 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Return a text file's lines without blank ones at the end; at least one.
+    """Return the lines of a text file, without blank lines at the end; there is at least one.
 
     Windows line ends, a byte-order mark and the end-of-file mark of DOS are accepted.
 
     Raises
     ------
     CorpusError
-        With one line: the file cannot be read, is empty, is no ASCII or UTF-8 text, or has control
-        characters in it.
+        With one line: the file cannot be read, is empty, is not ASCII or UTF-8 text, or contains
+        control characters.
     """
     try:
         text = read_bytes(path).decode("utf-8-sig")

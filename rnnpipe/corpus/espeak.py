@@ -1,10 +1,10 @@
 """Speak one sentence with espeak-ng and exit: run as a script, one process for each sentence.
 
-The library carries state from one sentence to the next that no call of its API puts back (among
-it the phase of the pitch flutter), so the same sentence spoken twice in one process gives two
-different sounds. A fresh process always starts from the same state. It also keeps what the library
-does to its host (locale, exit, crash) away from the caller. This file imports nothing but the
-standard library, so such a process starts in a few milliseconds.
+The library keeps state from one sentence to the next, such as the phase of the pitch flutter, and
+no call of its API resets it. The same sentence spoken twice in one process therefore gives two
+different sounds. A new process always starts from the same state. It also protects the caller from
+what the library does to its process (locale, exit, crash). This file imports only the standard
+library, so such a process starts in a few milliseconds.
 
 Standard input: one JSON object, the arguments of `speak`.
 Standard output: one line of JSON with `sampling_rate` and `events` as `speak` returns them, then
@@ -56,14 +56,15 @@ def speak(
     library : str
         Path of the shared library.
     data : str
-        Folder that holds espeak-ng-data. The library cuts paths of more than 160 bytes short.
+        Folder that holds espeak-ng-data. The library truncates paths of more than 160 bytes.
     voice : str
-        Such as "en-us+f1": accent and voice variant.
+        Accent and voice variant, such as "en-us+f1".
     rate : int
-        Words a minute.
+        Words per minute.
     pitch, range : int
-        0 to 99, relative to the voice variant; 50 is its own.
+        0 to 99, relative to the voice variant; 50 leaves it unchanged.
     text : str
+        The sentence.
 
     Returns
     -------
@@ -86,7 +87,7 @@ def speak(
     )
     if sampling_rate <= 0:
         raise OSError("espeak-ng could not read its data")
-    # The noise in breathy voices is otherwise seeded with the time of day.
+    # Without this, the noise in breathy voices is seeded with the time of day.
     espeak.espeak_ng_SetRandSeed(ctypes.c_long(1))
 
     events, chunks = [], []
@@ -104,7 +105,7 @@ def speak(
             index += 1
         return 0
 
-    callback = _Callback(receive)  # a name of its own, so that it outlives the call below
+    callback = _Callback(receive)  # in a variable, so that it is not freed after the call below
     espeak.espeak_SetSynthCallback(callback)
     if espeak.espeak_SetVoiceByName(voice.encode()) != 0:
         raise ValueError(f"espeak-ng has no voice {voice}")

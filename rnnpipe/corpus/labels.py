@@ -1,6 +1,6 @@
 """Reading TIMIT's label files: phones, words and text.
 
-A line that cannot be read is reported with its number; all that is wrong with a file is reported
+A line that cannot be read is reported with its number; all problems of a file are reported
 together.
 """
 
@@ -16,15 +16,15 @@ from rnnpipe.errors import CorpusError
 def read_phones(path: Path, num_samples: int | None = None) -> tuple[Segment, ...]:
     """Read a .PHN file: a line "start end label" for each phone, in samples.
 
-    Phones must follow each other without overlap; gaps are allowed. Labels in upper case are
-    lowered, which is how TIMIT writes them.
+    Phones must follow each other without overlap; gaps are allowed. Labels are converted to lower
+    case, as in TIMIT.
 
     Parameters
     ----------
     path : Path
         The file. Windows line ends, a byte-order mark and blank lines at the end are accepted.
     num_samples : int, optional
-        Length of the audio, beyond which no phone may end; not checked where unknown.
+        Length of the audio; no phone may end beyond it. Not checked if unknown.
 
     Raises
     ------
@@ -53,8 +53,8 @@ def read_phones(path: Path, num_samples: int | None = None) -> tuple[Segment, ..
 def read_words(path: Path, num_samples: int | None = None) -> tuple[Segment, ...]:
     """Read a .WRD file: a line "start end word" for each word, in samples.
 
-    TIMIT's own words overlap here and there, so their order is free; each must be well formed and
-    end within the audio.
+    Some words in TIMIT overlap, so their order is not checked. Each must be well formed and end
+    within the audio.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def read_words(path: Path, num_samples: int | None = None) -> tuple[Segment, ...
 def read_text(path: Path) -> str:
     """Read a .TXT file, "start end sentence" on one line, and return the sentence.
 
-    The two numbers are not used: copies exist whose audio differs from them by a sample.
+    The two numbers are not used: in some copies the audio differs from them by a sample.
 
     Raises
     ------
@@ -94,7 +94,7 @@ _SEGMENT = re.compile(r"\s*(\d{1,15})\s+(\d{1,15})\s+(\S+)\s*", re.ASCII)
 def _read_segments(
     path: Path, num_samples: int | None
 ) -> tuple[list[tuple[int, Segment]], list[tuple[int, str]]]:
-    """Return the segments that are well formed and what is wrong with the other lines.
+    """Return the well-formed segments, and the problems of the other lines.
 
     Both come with their line numbers, from 1.
     """

@@ -1,8 +1,8 @@
 """Where a copy of TIMIT keeps its utterances: the layouts in circulation.
 
-A copy is recognised by its folders, every name in upper or lower case; `LAYOUTS` says how each one
-looks. What is wrong with a tree is gathered, never raised on the way, so that the good utterances
-of a bad corpus can be had as well.
+A copy is recognised by its folders, with names in upper or lower case; `LAYOUTS` describes each
+layout. Problems are collected and not raised immediately, so that the good utterances of a bad
+corpus can be used too.
 """
 
 import os
@@ -32,7 +32,7 @@ _UTTERANCE = re.compile(r"(?:TRAIN|TEST)/DR[1-8]/[FM][A-Z0-9]+/(?:SA|SX|SI)[0-9]
 
 @dataclass(frozen=True, slots=True)
 class UtteranceFiles:
-    """Where an utterance lies. `words` and `text` are None where the corpus has no such file."""
+    """The files of an utterance. `words` and `text` are None if the corpus has no such file."""
 
     utterance: str
     audio: Path
@@ -42,7 +42,7 @@ class UtteranceFiles:
 
 
 class Problem(NamedTuple):
-    """What is wrong: `text` is one line; `utterance` is an id, or "" where it is no single one."""
+    """A problem: `text` is one line; `utterance` is an id, or "" if it concerns no single one."""
 
     utterance: str
     text: str
@@ -50,9 +50,9 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a copy of TIMIT holds: the utterances whose files are all there, and the problems.
+    """The content of a copy of TIMIT: utterances with complete files, and problems.
 
-    `utterances` are sorted by id. No utterance of a problem that names one is among them.
+    `utterances` are sorted by id. An utterance with a problem is not among them.
     """
 
     utterances: tuple[UtteranceFiles, ...]
@@ -61,7 +61,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class _Tree:
-    """A copy of TIMIT: the folder of its splits, or of its speakers where it is flat."""
+    """A copy of TIMIT: the folder of its splits, or of its speakers if it is flat."""
 
     folder: Path
     flat: bool
@@ -69,7 +69,7 @@ class _Tree:
 
 
 class _Speaker(NamedTuple):
-    """The folder of a speaker, `place` being its part of the id: "TRAIN/DR1/FCJF0"."""
+    """The folder of a speaker; `place` is its part of the id: "TRAIN/DR1/FCJF0"."""
 
     place: str
     folder: Path
@@ -82,28 +82,28 @@ def scan(
     nltk_split: str = "TRAIN",
     shard: str | None = None,
 ) -> Scan:
-    """Find every utterance of a copy of TIMIT, good or bad, without reading it.
+    """Find every utterance of a copy of TIMIT, good or bad, without reading its files.
 
     Parameters
     ----------
     root : str or Path
-        The folder that holds TRAIN and TEST (or one of them) or the flat speaker folders, one or
-        two levels above it, or TRAIN or TEST itself.
+        The folder that holds TRAIN and TEST (or one of them) or the flat speaker folders, a folder
+        one or two levels above it, or TRAIN or TEST itself.
     layout : str
-        One of `LAYOUTS`, or "auto": whichever is found.
+        One of `LAYOUTS`, or "auto" for whichever is found.
     nltk_split : str
-        "TRAIN" or "TEST": where the speakers of the flat layout belong, which does not say.
+        "TRAIN" or "TEST": the split of the speakers in the flat layout, which does not define it.
     shard : str, optional
-        Look into this shard alone, see `find_shards`.
+        Read only this shard; see `find_shards`.
 
     Raises
     ------
     CorpusError
-        No such folder, or no copy of TIMIT in it, or more than one.
+        If there is no such folder, or no copy of TIMIT in it, or more than one.
     """
     root = Path(root)
     tree = _find_tree(root, layout, nltk_split)
-    stray: list[str] = []  # problems of no single utterance
+    stray: list[str] = []  # problems that concern no single utterance
     speakers = list(_speakers(tree, nltk_split, stray))
     if shard is not None:
         speakers = [speaker for speaker in speakers if shard_of(speaker.place) == shard]
@@ -131,7 +131,7 @@ def scan(
         problems.extend(Problem(one_line(utterance), one_line(text)) for text in texts)
         audio = by_kind["audio"] or by_kind["copy"]
         if audio and not texts:
-            # Without labels of its phones an utterance would have a problem.
+            # An utterance without phone labels has a problem, so .PHN files exist here.
             (phones, *_), *others = (by_kind[kind] for kind in _LABEL_SUFFIXES)
             words, text = (paths[0] if paths else None for paths in others)
             found.append(UtteranceFiles(utterance, audio[0], phones, words, text))
@@ -141,9 +141,9 @@ def scan(
 def find_shards(
     root: str | Path, *, layout: str = "auto", nltk_split: str = "TRAIN"
 ) -> dict[str, list[Path]]:
-    """Name the parts that a copy of TIMIT is extracted in, without looking further down.
+    """Find the shards of a copy of TIMIT, without reading the folders of its speakers.
 
-    A shard is a dialect region of a split.
+    A shard is a dialect region of a split. Each is extracted on its own.
 
     Parameters
     ----------
@@ -153,8 +153,8 @@ def find_shards(
     Returns
     -------
     dict of str to list of Path
-        The folders of each shard's regions and speakers, by its name, such as "TRAIN-DR1": what is
-        added to the shard or taken away changes one of their times, or the list.
+        The folders of regions and speakers of each shard, by its name, such as "TRAIN-DR1". Adding
+        or removing a file changes the time of a folder or the list.
 
     Raises
     ------
@@ -166,7 +166,7 @@ def find_shards(
     for split, folders in tree.splits.items():
         for folder in folders:
             for below in list_folder(folder).folders:
-                # A folder that is no region is a shard too, so that audio in it is not overlooked.
+                # A folder that is not a region is a shard too, so that audio in it is noticed.
                 flat = _FLAT_SPEAKER.fullmatch(below.name)
                 if flat or not tree.flat:
                     region = flat[1] if tree.flat and flat else below.name
@@ -192,7 +192,7 @@ def _list_files(speakers: Iterable[_Speaker], stray: list[str]) -> dict[str, dic
     files: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for place, folder in speakers:
         listing = list_folder(folder)
-        # A folder or a dead link by the name of an utterance's file is reported when it is read.
+        # A folder or a dead link with the name of an utterance's file is reported when it is read.
         for path in sorted([*listing.folders, *listing.files, *listing.bad]):
             stem, kind = _kind(path.name)
             if kind:
@@ -205,7 +205,7 @@ def _list_files(speakers: Iterable[_Speaker], stray: list[str]) -> dict[str, dic
 
 
 def _kind(name: str) -> tuple[str, str]:
-    """Split a file's name into its stem and what the file is, "" if it is none of ours.
+    """Split a file's name into its stem and its kind; the kind is "" for unknown files.
 
     "SA1.WAV" is ("SA1", "audio") and its copy "SA1.WAV.wav" is ("SA1", "copy").
     """
@@ -220,8 +220,8 @@ def _kind(name: str) -> tuple[str, str]:
 
 
 def _file_problems(utterance: str, by_kind: dict[str, list[Path]]) -> list[str]:
-    """Say what keeps the files of one utterance from being read."""
-    # A copy of the audio in another format, SA1.WAV.wav, stands in where it is alone.
+    """Return the problems with the files of one utterance."""
+    # A copy of the audio in another format, SA1.WAV.wav, is used if there is no SA1.WAV.
     audio = by_kind["audio"] or by_kind["copy"]
     labels = [path for kind in _LABEL_SUFFIXES for path in by_kind[kind]]
     if not _UTTERANCE.fullmatch(utterance):
@@ -250,7 +250,7 @@ def _file_problems(utterance: str, by_kind: dict[str, list[Path]]) -> list[str]:
 
 
 def _beside(audio: Path, utterance: str, suffix: str) -> Path:
-    """Return the label file that belongs to an audio file, in the case of its name."""
+    """Return the label file of an audio file, in upper or lower case like its name."""
     stem = audio.name[: len(utterance.rpartition("/")[2])]
     return audio.with_name(stem + (suffix if stem.isupper() else suffix.lower()))
 
@@ -271,7 +271,7 @@ def _find_tree(root: Path, layout: str, nltk_split: str) -> _Tree:
     bad: list[str] = []
     level = [root]
     for _ in range(3):
-        trees: dict[tuple[Path, bool], _Tree] = {}  # a link to a copy is not a second one
+        trees: dict[tuple[Path, bool], _Tree] = {}  # a link to a copy is not a second copy
         below = []
         for folder in level:
             listing = list_folder(folder)
@@ -295,7 +295,7 @@ def _find_tree(root: Path, layout: str, nltk_split: str) -> _Tree:
 
 
 def _trees_at(folder: Path, subfolders: list[Path], nltk_split: str) -> Iterator[_Tree]:
-    """Yield the copies of TIMIT that a folder is, by what it holds."""
+    """Yield the copies of TIMIT for which this folder is the top folder."""
     splits = {
         split: [subfolder for subfolder in subfolders if subfolder.name.upper() == split]
         for split in SPLITS
@@ -312,7 +312,7 @@ def _trees_at(folder: Path, subfolders: list[Path], nltk_split: str) -> Iterator
 
 
 def _speakers(tree: _Tree, nltk_split: str, stray: list[str]) -> Iterator[_Speaker]:
-    """Yield the folders that may hold utterances; audio on the way there is out of place."""
+    """Yield the folders that may hold utterances; audio in the folders above is misplaced."""
 
     def look_into(folder: Path) -> list[Path]:
         listing = list_folder(folder)
@@ -320,7 +320,7 @@ def _speakers(tree: _Tree, nltk_split: str, stray: list[str]) -> Iterator[_Speak
         stray.extend(_misplaced(listing.files))
         return listing.folders
 
-    # Beside TRAIN, TEST and flat speakers lies what is none of our business.
+    # Folders other than TRAIN, TEST and flat speakers are ignored.
     top = list_folder(tree.folder)
     stray.extend(_misplaced(top.files))
     stray.extend(text for path, text in top.bad.items() if _is_split_or_flat_speaker(path))

@@ -1,4 +1,4 @@
-"""TIMIT's 61 phones, their folding to 48 and 39, and an utterance's phones as one code a sample."""
+"""TIMIT's 61 phones, their folding to 48 and 39, and phones as one code per sample."""
 
 import csv
 from collections.abc import Iterable
@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-# One row a phone, sorted by label. phone_class follows TIMIT's own PHONCODE.DOC; folded48 and
-# folded39 are the smaller inventories of Lee and Hon (1989), empty for the glottal stop q, which
-# they leave out.
+# One row per phone, sorted by label. phone_class follows TIMIT's PHONCODE.DOC; folded48 and
+# folded39 are the smaller inventories of Lee and Hon (1989). Both leave out the glottal stop q,
+# where they are empty.
 with Path(__file__).with_name("phones.csv").open(encoding="utf-8", newline="") as _table:
     _ROWS = list(csv.DictReader(_table))
 
@@ -22,13 +22,13 @@ NONE = 0  # the code of a sample that no phone covers
 CODES: dict[str, int] = {label: code for code, label in enumerate(PHONES, start=NONE + 1)}
 NUM_CODES = len(PHONES) + 1
 
-# What each of the 61 labels becomes, "" where it is left out; by the size of the inventory.
+# The new label of each of the 61 labels, "" if it is left out; by the size of the inventory.
 FOLDS: dict[int, dict[str, str]] = {
     61: dict(zip(PHONES, PHONES, strict=True)),
     48: {row["label"]: row["folded48"] for row in _ROWS},
     39: {row["label"]: row["folded39"] for row in _ROWS},
 }
-# The labels of each inventory, sorted, as PHONES are.
+# The labels of each inventory, sorted like PHONES.
 INVENTORIES: dict[int, tuple[str, ...]] = {
     size: tuple(sorted(set(fold.values()) - {""})) for size, fold in FOLDS.items()
 }
@@ -39,7 +39,7 @@ _CODES_IN = {
 
 
 class Segment(NamedTuple):
-    """A labelled stretch of an utterance, in samples: from `start` up to but not with `end`."""
+    """A labelled stretch of an utterance, in samples, from `start` to `end` (exclusive)."""
 
     start: int
     end: int
@@ -49,10 +49,11 @@ class Segment(NamedTuple):
 def fold(segments: Iterable[Segment], inventory: int) -> tuple[Segment, ...]:
     """Translate TIMIT's phones to a smaller inventory.
 
-    Phones keep their bounds: neighbours that get the same label stay two phones, as recognisers
-    are scored. Only a phone that the inventory leaves out, the glottal stop q, gives its time away:
-    to the phone that ends where it begins; if there is none (at the start, after a gap), to the
-    phone that begins where it ends; and between two gaps to no phone. Gaps stay gaps.
+    Phones keep their bounds: neighbours that get the same label stay two phones, as in the scoring
+    of recognisers. The one exception is the glottal stop q, which the smaller inventories leave
+    out. Its time goes to the phone that ends where q begins. If there is none (at the start or
+    after a gap), it goes to the phone that begins where q ends, and between two gaps to no phone.
+    Gaps stay gaps.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def fold(segments: Iterable[Segment], inventory: int) -> tuple[Segment, ...]:
     Raises
     ------
     KeyError
-        No such inventory, or a label is not one of `PHONES`.
+        If there is no such inventory, or a label is not one of `PHONES`.
 
     References
     ----------
@@ -78,7 +79,7 @@ def fold(segments: Iterable[Segment], inventory: int) -> tuple[Segment, ...]:
     """
     labels = FOLDS[inventory]
     folded: list[Segment] = []
-    free = None  # where time that the next phone may take begins, and where it ends
+    free = None  # start and end of time that the next phone may take
     for start, end, label in segments:
         label = labels[label]
         if free is not None and free[1] == start:
@@ -108,13 +109,13 @@ def encode(segments: Iterable[Segment], num_samples: int, inventory: int = 61) -
     Returns
     -------
     uint8 array, shape (T,)
-        Inside a phone one more than its place in the inventory, which for TIMIT's own is
-        `CODES[label]`; `NONE` in gaps, before the first and after the last.
+        Inside a phone, one more than its index in the inventory; for TIMIT's 61 phones, this is
+        `CODES[label]`. `NONE` in gaps, before the first phone and after the last one.
 
     Raises
     ------
     KeyError
-        No such inventory, or a label is not in it.
+        If there is no such inventory, or a label is not in it.
     """
     code_of = _CODES_IN[inventory]
     codes = np.full(num_samples, NONE, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""RIFF WAV audio, checked chunk by chunk against the bytes that are there."""
+"""RIFF WAV audio; the sizes of all chunks are checked against the bytes of the file."""
 
 import re
 import struct
@@ -22,13 +22,13 @@ def decode_riff(data: bytes) -> np.ndarray:
     Returns
     -------
     int16 array, shape (T,)
-        Of samples wider than 16 bits the upper 16: a whole number of steps down, never a clipped
-        value, and what was 16 bits before it was widened comes back as it was.
+        Of samples wider than 16 bits, the upper 16 bits: the value is rounded down and never
+        clipped, and a 16-bit sample that was widened is restored exactly.
 
     Raises
     ------
     Refused
-        The bytes are no such file, or not all of it.
+        If the bytes are not such a file, or not a complete one.
     """
     chunks = _riff_chunks(data)
 
@@ -54,13 +54,13 @@ def decode_riff(data: bytes) -> np.ndarray:
         raise Refused("the RIFF file has no 'data' chunk, which holds the samples.")
     if len(pcm) % width:
         raise Refused(f"the 'data' chunk's {len(pcm)} bytes are no whole number of samples.")
-    # The two upper bytes of each little-endian sample.
+    # Keep the two upper bytes of each little-endian sample.
     upper = np.frombuffer(pcm, np.uint8).reshape(-1, width)[:, -2:]
     return np.ascontiguousarray(upper).view("<i2").ravel().astype(np.int16)
 
 
 def _riff_chunks(data: bytes) -> dict[bytes, memoryview]:
-    """Return the chunks by name, which must fill the file from its twelfth byte to its last."""
+    """Return the chunks by name; they must fill the file from its twelfth byte to its last."""
     (declared,) = struct.unpack_from("<I", data, 4)
     view = memoryview(data)
     chunks: dict[bytes, memoryview] = {}
@@ -83,7 +83,7 @@ def _riff_chunks(data: bytes) -> dict[bytes, memoryview]:
             raise Refused(f"the RIFF file has two {_quoted(name)} chunks.")
         chunks[name] = view[start : start + size]
         position = start + size + size % 2  # chunks begin at even bytes
-    # Writers differ on whether the last chunk's padding byte is there and counts.
+    # Programs differ in whether they write and count the padding byte of the last chunk.
     if abs(declared + 8 - len(data)) > 1:
         raise Refused(
             f"the RIFF header declares {declared} bytes, but {len(data) - 8} follow; the file "

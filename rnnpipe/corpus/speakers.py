@@ -1,4 +1,4 @@
-"""What TIMIT says about its speakers, in DOC/SPKRINFO.TXT."""
+"""TIMIT's table of its speakers, DOC/SPKRINFO.TXT."""
 
 import re
 from collections.abc import Iterable
@@ -19,14 +19,14 @@ class Speaker:
     Attributes
     ----------
     speaker : str
-        As the folder is called, the sex first: "FCJF0".
+        The name of the folder, which begins with the sex: "FCJF0".
     sex, dialect, split : str
         "F" or "M"; "DR1" to "DR8"; "TRAIN" or "TEST".
     line : int
-        Where it stands in the file, from 1.
+        Line number in the file, from 1.
     recorded, born, height, race, education, comment : str
-        As they are written, for example "03/03/86" and "BS"; question marks where TIMIT does not
-        know, empty where the row ends before.
+        As in the file, for example "03/03/86" and "BS"; question marks if TIMIT does not know the
+        value, empty if the row ends before it.
     """
 
     speaker: str
@@ -58,7 +58,7 @@ def read_speakers(path: str | Path) -> dict[str, Speaker]:
     Raises
     ------
     CorpusError
-        With one line for each line that is no row, or speaks of the same initials again.
+        With one line for each line that is not a row, or that repeats a speaker.
     """
     speakers: dict[str, Speaker] = {}
     problems: list[str] = []
@@ -87,7 +87,7 @@ def read_speakers(path: str | Path) -> dict[str, Speaker]:
 
 
 def find_speaker_table(folders: Iterable[Path]) -> Path | None:
-    """Return the first SPKRINFO.TXT in `folders` or a folder DOC in them, in any case."""
+    """Return the first SPKRINFO.TXT in `folders` or in a folder DOC in them; case is ignored."""
     for folder in folders:
         listing = list_folder(folder)
         docs = [path for path in listing.folders if path.name.upper() == "DOC"]
@@ -99,17 +99,17 @@ def find_speaker_table(folders: Iterable[Path]) -> Path | None:
 
 
 def speaker_problems(table: Path, places: Iterable[str], *, check_split: bool) -> list[str]:
-    """Say where SPKRINFO.TXT and the folders of a corpus contradict each other.
+    """Return the contradictions between SPKRINFO.TXT and the folders of a corpus.
 
     Parameters
     ----------
     table : Path
-        SPKRINFO.TXT. What is wrong with the file itself is reported as well.
+        SPKRINFO.TXT. Problems of the file itself are returned too.
     places : iterable of str
-        The speakers' folders, as in ids: "TRAIN/DR1/FCJF0". A speaker without a row is no
+        The speakers' folders, as in ids: "TRAIN/DR1/FCJF0". A speaker without a row is not a
         contradiction.
     check_split : bool
-        Whether the folders say which split a speaker belongs to.
+        Whether the folders define the split of a speaker.
     """
     try:
         speakers = read_speakers(table)
@@ -117,7 +117,7 @@ def speaker_problems(table: Path, places: Iterable[str], *, check_split: bool) -
         return list(error.problems)
     places = list(places)
     names = {place.rpartition("/")[2] for place in places}
-    # Who is missing by the full name may be there with the other sex.
+    # A speaker that is not found by the full name may be in the table with the other sex.
     by_initials = {name[1:]: row for name, row in speakers.items() if name not in names}
     problems: list[str] = []
     for place in places:

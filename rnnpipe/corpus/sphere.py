@@ -1,4 +1,4 @@
-"""NIST SPHERE audio: 16-bit PCM and mu-law, every field of the header held against the samples."""
+"""NIST SPHERE audio: 16-bit PCM and mu-law; the header's fields are checked against the samples."""
 
 import re
 
@@ -25,12 +25,12 @@ def decode_sphere(data: bytes) -> np.ndarray:
     Raises
     ------
     Refused
-        The bytes are no such file, or the header does not fit what follows it.
+        If the bytes are not such a file, or contradict its header.
     """
     fields, header_size = _sphere_header(data)
 
     coding = fields.get("sample_coding", "pcm").lower()
-    if data.startswith(b"ajkg", header_size):  # whatever the header says
+    if data.startswith(b"ajkg", header_size):  # shorten, even if the header says otherwise
         raise Refused(compressed_with("shorten"))
     for method in ("shorten", "shortpack", "wavpack"):
         if method in coding:
@@ -69,10 +69,10 @@ def decode_sphere(data: bytes) -> np.ndarray:
 
 
 def _check_samples(samples: np.ndarray, fields: dict[str, str]) -> None:
-    """Hold 16-bit samples against what the header says of their values, where it says it."""
+    """Check 16-bit samples against the header's fields about their values, if it has these."""
     if (bits := _integer(fields, "sample_sig_bits")) is not None and not 1 <= bits <= 16:
         raise Refused(f"sample_sig_bits is {bits}, but a sample has 16 bits.")
-    # Some writers give the range of the format and not that of the samples.
+    # Some programs write the range of the format instead of that of the samples.
     lowest, highest = int(samples.min()), int(samples.max())
     least, most = _integer(fields, "sample_min"), _integer(fields, "sample_max")
     if (least is not None and lowest < least) or (most is not None and highest > most):
@@ -90,10 +90,11 @@ def _check_samples(samples: np.ndarray, fields: dict[str, str]) -> None:
 
 
 def _mu_law_table() -> np.ndarray:
-    """Return the 16-bit sample of each mu-law code, by ITU-T G.711.
+    """Return the 16-bit sample of each mu-law code, as defined in ITU-T G.711.
 
-    A code is the complement of a sign bit, three bits of exponent e and four of mantissa m; its
-    magnitude on the 14-bit scale of G.711 is (2 m + 33) 2^e - 33, four times that on 16 bits.
+    A code is the complement of a sign bit, three bits of exponent e and four bits of mantissa m.
+    Its magnitude on the 14-bit scale of G.711 is (2 m + 33) 2^e - 33, and four times that on 16
+    bits.
     """
     code = ~np.arange(256, dtype=np.uint8)
     exponent, mantissa = (code >> 4 & 7).astype(np.int16), (code & 15).astype(np.int16)
@@ -106,7 +107,7 @@ MU_LAW = _mu_law_table()
 
 def _sphere_header(data: bytes) -> tuple[dict[str, str], int]:
     """Return the header's fields, as text, and its size in bytes."""
-    # Two lines of eight bytes: the format's name, then the header's size padded with blanks.
+    # Two lines of eight bytes: the name of the format, then the header's size after blanks.
     opening = re.match(rb"NIST_1A\n *(\d{1,7})\n", data[:16])
     if opening is None or opening.end() != 16:
         raise Refused("the SPHERE header does not begin with 'NIST_1A' and its own size.")
@@ -121,8 +122,8 @@ def _sphere_header(data: bytes) -> tuple[dict[str, str], int]:
     for line in data[16:size].decode("latin-1").split("\n"):
         if line.strip() == "end_head":
             return fields, size
-        # A name, a type (integer, real, or string of a given length) and a value. Lines that are
-        # none of this are comments or do not matter: a field that is needed will be missed.
+        # A name, a type (integer, real, or string of a given length) and a value. Other lines are
+        # comments or do not matter; if a field is needed, its absence is reported later.
         field = re.fullmatch(r"(\w+) +-(?:[ir]|s\d+) +(.*?)\s*", line)
         if field is None:
             continue

@@ -1,10 +1,11 @@
 """The standard splits of TIMIT by name.
 
-"train" and "test" are TIMIT's own; "core_test" are the 24 test speakers that its TESTSET.DOC names;
-"dev" are 50 other test speakers, the development set of Kaldi's recipe and of those that follow it.
-Who they are is in splits.csv. Each comes as it is on the disc, ten sentences a speaker, and as
-NAME_without_sa, the eight that results are usually given for: the two SA sentences are the same for
-all speakers and would stand in training and test alike.
+"train" and "test" are TIMIT's own splits. "core_test" has the 24 test speakers named in TIMIT's
+TESTSET.DOC. "dev" has 50 other test speakers, the development set of Kaldi's recipe and of those
+that follow it. The speakers are listed in splits.csv. Each split exists as on the disc, with ten
+sentences per speaker, and as NAME_without_sa, with the eight sentences that results are usually
+reported for. The two SA sentences are the same for all speakers, so that they would be in training
+and test alike.
 """
 
 import csv
@@ -30,7 +31,7 @@ STANDARD_SPLITS: tuple[str, ...] = tuple(
 
 
 def standard_split(name: str) -> Callable[[str], bool]:
-    """Return the test whether an utterance belongs to a standard split.
+    """Return a function that says whether an utterance belongs to a standard split.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def standard_split(name: str) -> Callable[[str], bool]:
     Raises
     ------
     KeyError
-        No such split.
+        If there is no such split.
     """
     if name not in STANDARD_SPLITS:
         raise KeyError(f"{name!r} is no standard split; they are {', '.join(STANDARD_SPLITS)}")

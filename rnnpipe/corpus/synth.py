@@ -1,13 +1,13 @@
 """The synthetic mini-TIMIT: eight espeak-ng voices, ten sentences each, in TIMIT's own tree.
 
-TIMIT is licensed and cannot be shipped, so this corpus stands in for it wherever none is at hand.
-It is not speech by people. What it has in common with TIMIT is its form: file formats, the 61
-labels, the SA/SX/SI pattern of the sentences, dialect regions, TRAIN and TEST. Every byte is
-computed here, offline; the same machine gives the same bytes each time.
+TIMIT is licensed and cannot be distributed, so this corpus replaces it if there is no copy. It is
+not human speech. It has the same form as TIMIT: file formats, the 61 labels, the SA/SX/SI pattern
+of the sentences, dialect regions, TRAIN and TEST. Every byte is computed here, offline; the same
+machine gives the same bytes each time.
 
-Who says what is in minitimit/speakers.csv and minitimit/sentences.csv. As in TIMIT, SA sentences
-are read by all, the five SX sentences of a set by all speakers of that set, SI sentences by one.
-Speakers and sentences are invented; none is TIMIT's.
+The speakers and their sentences are in minitimit/speakers.csv and minitimit/sentences.csv. As in
+TIMIT, SA sentences are read by all speakers, the five SX sentences of a set by all speakers of this
+set, and SI sentences by one speaker. Speakers and sentences are invented; none is from TIMIT.
 """
 
 import csv
@@ -30,18 +30,18 @@ from rnnpipe.errors import RnnpipeError
 
 SAMPLING_RATE = 16_000  # Hz, TIMIT's
 PEAK = 8192  # the loudest sample of an utterance, a quarter of full scale
-# Recorded silence is never digital zero, and a target of constant zero has no variance to divide
-# an error by. White noise of this standard deviation, in units of the 16-bit sample, lies under
-# every utterance; TIMIT's own silences have about 10.
+# Recorded silence is never digital zero, and an error cannot be divided by the variance of a
+# constant target. White noise with this standard deviation, in units of the 16-bit sample, is added
+# to every utterance; silences in TIMIT have about 10.
 NOISE = 4.0
 
 LEAD, TRAIL = 0.15, 0.12  # seconds of silence before the first and after the last phone
-CLOSURE = 0.05  # seconds of a silence that a stop after it takes as its closure, at most half
-SHORTEST_GAP = 0.004  # seconds; a shorter run of zeros belongs to the phone that it ends
+CLOSURE = 0.05  # seconds of a pause that a following stop takes as its closure, at most half of it
+SHORTEST_GAP = 0.004  # seconds; a shorter run of zeros belongs to the phone before it
 SHORTEST_PHONE = 0.004  # seconds; a shorter phone has its sound before its mark
-FRAME = 0.002  # seconds, the resolution at which a rise of energy is looked for
+FRAME = 0.002  # seconds, the resolution of the search for a rise of energy
 SHORTEST_CLOSURE = 0.01  # seconds, of a closure or a nasal that ends in a rise of energy
-RISE = 6.0  # dB, the least that makes a closure or a nasal differ from what follows it
+RISE = 6.0  # dB, the smallest rise from a closure or a nasal to the sound after it
 
 DATA = Path(__file__).parent / "minitimit"
 SPEAK = Path(__file__).parent / "espeak.py"
@@ -49,20 +49,20 @@ SPEAK = Path(__file__).parent / "espeak.py"
 
 @dataclass(frozen=True)
 class _Phone:
-    """A phone as espeak-ng marks it, from `start` up to but not with `end`, in its samples."""
+    """A phone as marked by espeak-ng, from `start` to `end` (exclusive), in its samples."""
 
     start: int
     end: int
-    name: str  # espeak's
+    name: str  # espeak-ng's name
     word: int | None  # index into the words of the text; None for a pause
 
 
 @dataclass(frozen=True)
 class _Speech:
-    """A sentence as espeak-ng says it, with silence put around it.
+    """A sentence spoken by espeak-ng, with silence before and after it.
 
-    `samples` is int16 at `sampling_rate` Hz; the phones cover it without gaps, a pause "_" at
-    either end.
+    `samples` is int16 at `sampling_rate` Hz. The phones cover it without gaps, with a pause "_" at
+    each end.
     """
 
     sampling_rate: int
@@ -72,7 +72,7 @@ class _Speech:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A stretch of one TIMIT label, still in espeak-ng's samples."""
+    """A stretch with one TIMIT label, in espeak-ng's samples."""
 
     start: int
     end: int
@@ -83,8 +83,8 @@ class _Piece:
 def write_minitimit(root: str | Path) -> None:
     """Write the synthetic mini-TIMIT.
 
-    80 utterances, 16-bit SPHERE at 16 kHz with .PHN, .WRD and .TXT beside each, and
-    DOC/SPKRINFO.TXT: about 7 MB, in a few seconds.
+    It has 80 utterances in 16-bit SPHERE at 16 kHz, each with .PHN, .WRD and .TXT beside it, and
+    DOC/SPKRINFO.TXT: about 7 MB. This takes a few seconds.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def write_minitimit(root: str | Path) -> None:
     Raises
     ------
     RnnpipeError
-        If `root` holds something already, or if espeak-ng is missing or does not run here.
+        If `root` exists and is not an empty folder, or if espeak-ng is missing or does not run.
     """
     root = Path(root)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
@@ -104,7 +104,7 @@ def write_minitimit(root: str | Path) -> None:
 
     root.parent.mkdir(parents=True, exist_ok=True)
     partial = root.with_name(f".{root.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
+    shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
     try:
         for speaker in speakers:
             folder = partial / speaker["split"] / speaker["dialect"] / speaker["speaker"]
@@ -118,7 +118,7 @@ def write_minitimit(root: str | Path) -> None:
 
 
 def minitimit_shards() -> list[str]:
-    """Name the shards of the mini-TIMIT, as `layouts.find_shards` will when it is made."""
+    """Names of the mini-TIMIT's shards, as `layouts.find_shards` finds them after it is written."""
     speakers = _read_table("speakers.csv")
     return sorted({f"{speaker['split']}-{speaker['dialect']}" for speaker in speakers})
 
@@ -144,7 +144,7 @@ def _write_utterance(path: Path, speaker: dict[str, str], text: str) -> None:
 
 
 def _write_speaker_info(path: Path, speakers: Sequence[dict[str, str]]) -> None:
-    """Write SPKRINFO.TXT in TIMIT's columns, with question marks for what a voice lacks."""
+    """Write SPKRINFO.TXT in TIMIT's columns, with question marks for values that a voice lacks."""
     lines = [
         "; Synthetic speakers: espeak-ng voices, no persons.\n",
         ";ID   Sex DR Use  RecDate   BirthDate  Ht     Race Edu  Comments\n",
@@ -165,7 +165,7 @@ def _write_speaker_info(path: Path, speakers: Sequence[dict[str, str]]) -> None:
 
 
 def _speak(speaker: dict[str, str], text: str) -> _Speech:
-    """Let espeak-ng speak `text`, and put silence before and after it."""
+    """Speak `text` with espeak-ng, and add silence before and after it."""
     sampling_rate, events, samples = _run_espeak(speaker, text)
     words, phones = [], []  # offsets in the text; (start, name, word)
     for kind, sample, value in events:
@@ -174,7 +174,7 @@ def _speak(speaker: dict[str, str], text: str) -> _Speech:
         else:
             phones.append((sample, value.lstrip("',%="), len(words) - 1))
     if words != _word_offsets(text):
-        # It joins some pairs, such as "in the", and then gives no boundary between the two.
+        # espeak-ng joins some pairs of words, such as "in the", without a boundary between them.
         raise RnnpipeError(
             f"minitimit/sentences.csv: espeak-ng does not speak {text!r} word by word: "
             "reword the sentence."
@@ -183,7 +183,7 @@ def _speak(speaker: dict[str, str], text: str) -> _Speech:
     while phones[-1][1].startswith("_"):
         speech_end = phones.pop()[0]
     lead, trail = round(LEAD * sampling_rate), round(TRAIL * sampling_rate)
-    # What espeak-ng puts before the first phone is silence too.
+    # The samples before the first phone are silence too.
     speech_start = phones[0][0]
     samples = np.pad(samples[speech_start:speech_end], (lead, trail))
     shift = lead - speech_start
@@ -215,7 +215,7 @@ def _run_espeak(speaker: dict[str, str], text: str) -> tuple[int, list, np.ndarr
         "text": text,
     }
     try:
-        # Started in the folder of its data, because espeak-ng cuts long paths short.
+        # Started in the folder of its data, because espeak-ng truncates long paths.
         answer = subprocess.run(
             [sys.executable, "-I", "-S", str(SPEAK)],
             input=json.dumps(request).encode(),
@@ -274,14 +274,14 @@ def _phone_table() -> dict[str, _Labels]:
 
 
 def _label(speech: _Speech, table: dict[str, _Labels]) -> list[_Piece]:
-    """Turn espeak's phones into TIMIT's labels, contiguous from 0 to the end of the samples.
+    """Turn espeak-ng's phones into TIMIT's labels, contiguous from 0 to the end of the samples.
 
-    espeak-ng marks a phone where its sound begins. The silence that it puts before a stop is the
-    stop's closure, though it lies before the mark; silence before another phone is `epi`. A voiced
-    stop without such silence has its closure inside its span, up to where the energy rises. The
-    mark of a vowel after a nasal comes late, and is moved back to where the energy rises. An l
-    after a vowel is made as the vowel's end, and its mark comes after its sound: it takes the last
-    third of the vowel.
+    espeak-ng marks a phone where its sound begins. The silence before a stop is the stop's closure,
+    although it lies before the mark; silence before another phone is `epi`. If a voiced stop has no
+    such silence, its closure is inside its span, up to where the energy rises. The mark of a vowel
+    after a nasal is late; it is moved back to where the energy rises. espeak-ng makes an l after a
+    vowel as the end of the vowel, and marks it after its sound; it gets the last third of the
+    vowel.
     """
     pieces: list[_Piece] = []
     silences = _silences(speech, table)
@@ -323,10 +323,10 @@ def _label(speech: _Speech, table: dict[str, _Labels]) -> list[_Piece]:
 
 
 def _silences(speech: _Speech, table: dict[str, _Labels]) -> list[int]:
-    """Find, for each phone, where the silence right before it begins: its start if there is none.
+    """Find, for each phone, where the silence right before it begins; its start if there is none.
 
-    A stop after a pause takes the end of the pause; any other phone leaves the pause whole. The
-    silence of a glottal stop is its own.
+    A stop after a pause takes the end of the pause; other phones do not change the pause. The
+    silence of a glottal stop belongs to the glottal stop.
     """
     silences: list[int] = []
     for before, phone in zip((None, *speech.phones), speech.phones, strict=False):
@@ -350,12 +350,12 @@ def _silences(speech: _Speech, table: dict[str, _Labels]) -> list[int]:
 
 
 def _find_rise(speech: _Speech, start: int, end: int) -> int | None:
-    """Find where, between `start` and `end`, one level of energy gives way to a higher one.
+    """Find where, between `start` and `end`, the level of energy rises.
 
-    The energy is that of the first difference, which lifts a burst above the voicing under it, in
-    frames of 2 ms, as a logarithm. Of all cuts in two at which its mean rises by `RISE`, the best
-    has the least sum of squared distances from the means of both sides. None if there is no such
-    cut.
+    The level is the logarithm of the energy of the first difference, in frames of 2 ms; the
+    difference makes a burst stronger than the voicing under it. A cut is possible where the mean
+    level rises by at least `RISE`. The best cut has the smallest sum of squared distances from the
+    means of both sides. The result is None if no cut is possible.
     """
     frame = round(FRAME * speech.sampling_rate)
     difference = np.diff(speech.samples[start : end + 1].astype(np.float64))
@@ -397,7 +397,7 @@ def _to_16_khz(speech: _Speech, seed: int) -> np.ndarray:
 def _segments(
     pieces: Sequence[_Piece], words: Sequence[str], speech: _Speech, num_samples: int
 ) -> tuple[list[Segment], list[Segment]]:
-    """Give phones and words their positions at 16 kHz; a word is the span of its phones."""
+    """Convert the positions of phones and words to 16 kHz; a word is the span of its phones."""
 
     def at_16_khz(sample: int) -> int:
         return min(round(sample * SAMPLING_RATE / speech.sampling_rate), num_samples)

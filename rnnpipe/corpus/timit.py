@@ -1,8 +1,8 @@
 """Finding and reading utterances in a copy of TIMIT.
 
-An utterance is audio, SA1.WAV, with the labels SA1.PHN, SA1.WRD and SA1.TXT beside it; where these
-lie is told by rnnpipe/corpus/layouts.py. All that is wrong with a corpus is reported together, one
-line a problem.
+An utterance is audio, SA1.WAV, with the label files SA1.PHN, SA1.WRD and SA1.TXT beside it;
+rnnpipe/corpus/layouts.py finds them. All problems of a corpus are reported together, one line per
+problem.
 """
 
 from collections.abc import Iterator
@@ -36,9 +36,9 @@ class Utterance:
     samples : int16 array, shape (T,)
         The audio at 16 kHz.
     phones : tuple of Segment
-        In order and without overlap, labels in `PHONES`; gaps belong to no phone.
+        In order and without overlap, with labels in `PHONES`; gaps belong to no phone.
     words : tuple of Segment
-        As the corpus has them, overlaps included; empty without a .WRD file.
+        As in the corpus, including overlaps; empty without a .WRD file.
     text : str
         The sentence; empty without a .TXT file.
     """
@@ -69,17 +69,17 @@ def read_corpus(
 ) -> Iterator[Utterance]:
     """Read every utterance below `root`, one at a time.
 
-    Only one utterance is in memory at a time. Every good utterance is yielded, also after a bad
-    one: whoever writes files from them must not keep those files when the error comes at the end.
+    Only one utterance is in memory at a time. Every good utterance is yielded, even after a bad
+    one. A caller that writes files from them must discard these if an error is raised at the end.
 
     Parameters
     ----------
     root, layout, nltk_split, shard
         As for `rnnpipe.corpus.layouts.scan`.
     min_samples : int
-        The fewest samples an utterance may have: the order and one to predict.
+        Smallest number of samples that an utterance may have: the order and one to predict.
     rejected : list of Problem, optional
-        Gets what is wrong with single utterances, which then is no error.
+        If given, problems are appended to it instead of being raised.
 
     Yields
     ------
@@ -90,7 +90,7 @@ def read_corpus(
     ------
     CorpusError
         At the first step, if `root` holds no corpus; otherwise after the last utterance, with the
-        problems of all utterances, unless `rejected` takes them.
+        problems of all utterances, unless `rejected` is given.
     """
     found = scan(root, layout=layout, nltk_split=nltk_split, shard=shard)
     problems = list(found.problems)
@@ -159,7 +159,7 @@ def read_utterance(files: UtteranceFiles, *, min_samples: int = 1) -> Utterance:
 
 @contextmanager
 def _gathering(problems: list[str]) -> Iterator[None]:
-    """Add the problems of a CorpusError to `problems` and go on."""
+    """Add the problems of a CorpusError to `problems`, and continue."""
     try:
         yield
     except CorpusError as error:
@@ -182,15 +182,15 @@ def find_utterances(
     Returns
     -------
     list of UtteranceFiles
-        Sorted by utterance. Where SA1.WAV has a copy SA1.WAV.wav beside it, SA1.WAV is taken.
+        Sorted by utterance. If SA1.WAV has a copy SA1.WAV.wav beside it, SA1.WAV is used.
         A .PHN file is required; .WRD and .TXT files are not.
 
     Raises
     ------
     CorpusError
-        With every problem: no such folder, no utterances in it, audio without .PHN and labels
-        without audio, two files for one utterance, audio at the wrong depth, names that are not
-        TIMIT's, links in a circle, speakers that SPKRINFO.TXT contradicts.
+        With every problem: no such folder, no utterances in it, audio without .PHN, labels without
+        audio, two files for one utterance, audio at the wrong depth, names that are not TIMIT's,
+        links in a circle, and speakers that contradict SPKRINFO.TXT.
     """
     found = scan(root, layout=layout, nltk_split=nltk_split)
     if found.problems:
