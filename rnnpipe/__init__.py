@@ -1,6 +1,6 @@
 """What a recurrent network can and cannot learn about raw speech.
 
-The public names below are loaded when they are first used, so that `import rnnpipe` is quick.
+The public names below are loaded when they are first used, so that `import rnnpipe` is fast.
 """
 
 from importlib import import_module
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# Public names, by the module that each is defined in.
+# Public names, by the module that defines them.
 _HOMES = {
     "rnnpipe.corpus.timit": ("Utterance", "read_corpus"),
     "rnnpipe.corpus.phones": ("Segment",),

@@ -1,4 +1,4 @@
-"""Checking an experiment's configuration, with words that help to mend it."""
+"""Checking an experiment's configuration, with messages that help to correct it."""
 
 import difflib
 import math
@@ -14,7 +14,7 @@ from jsonschema.validators import extend
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.training.recipes import Recipe
 
-# JSON knows one kind of number: to it 100.0 is an integer, and it does not reckon with .nan.
+# JSON has only one kind of number: it accepts 100.0 as an integer, and does not know .nan.
 _Validator = extend(
     Draft202012Validator,
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
@@ -39,21 +39,21 @@ RENAMED = {
 def check_config(
     config: Mapping[str, Any], schema: Mapping[str, Any], files: Sequence[str | Path]
 ) -> None:
-    """Refuse a configuration that does not fit.
+    """Check a configuration, and raise an error if it is not valid.
 
     Parameters
     ----------
     config : mapping
         The experiment.
     schema : mapping
-        JSON schema; the `description` of a key says what it expects.
+        JSON schema; the `description` of a key says which values are valid.
     files : sequence of path
-        Where the configuration came from, a later file over an earlier one; for the messages.
+        Files of the configuration; a later file overrides an earlier one. For the messages.
 
     Raises
     ------
     RnnpipeError
-        With one line a problem: file, line, key, value, cause, remedy.
+        With one line per problem: file, line, key, value, cause, remedy.
     """
     errors = sorted(_Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.path)))
     problems = [line for error in errors for line in _explain(error)]
@@ -61,15 +61,15 @@ def check_config(
         problems = list(_contradictions(config))
     if problems:
         lines = [f"{_locate(files, path)}: {cause}" for path, cause in problems]
-        # Each once: 0.5 for a size is no whole number, and below 1 too.
+        # Each message once: a size of 0.5 is not a whole number and also below 1.
         raise RnnpipeError("\n".join(dict.fromkeys(lines)))
 
 
 def _explain(error: ValidationError) -> Iterator[tuple[list, str]]:
-    """Turn a schema's complaint into places and causes."""
+    """Turn an error of the schema into pairs of place and cause."""
     path, key = list(error.absolute_path), ".".join(map(str, error.path))
     value: Any = error.instance
-    schema: Mapping[str, Any] = error.schema  # type: ignore[assignment]  # ours are no booleans
+    schema: Mapping[str, Any] = error.schema  # type: ignore[assignment]  # ours are not booleans
     if error.validator == "additionalProperties":
         known = list(schema["properties"])
         for unknown in sorted(set(value) - set(known), key=str):
@@ -94,7 +94,7 @@ def _explain(error: ValidationError) -> Iterator[tuple[list, str]]:
 
 
 def _number_in_text(text: Any, schema: Mapping[str, Any]) -> str:
-    """Explain what stumps everybody once: to YAML, 1e-3 is text."""
+    """Explain a common surprise: for YAML, 1e-3 is text and not a number."""
     wanted = schema.get("type", "")  # a type or a list of them
     if not isinstance(text, str) or not ("number" in wanted or "integer" in wanted):
         return ""
@@ -109,7 +109,7 @@ def _number_in_text(text: Any, schema: Mapping[str, Any]) -> str:
 
 
 def _contradictions(config: Mapping[str, Any]) -> Iterator[tuple[list, str]]:
-    """Find what a schema cannot say: names that lead nowhere, keys that exclude each other."""
+    """Find errors that a schema cannot: names that do not exist, keys that exclude each other."""
     for name in config["recipes"]:
         if not isinstance(name, str):
             yield ["recipes", name], f"the recipe's name {name!r} is no text; put it in quotes."
@@ -134,7 +134,7 @@ def _dotted(path: Sequence[Any]) -> str:
 
 
 def _locate(files: Sequence[str | Path], path: Sequence[Any]) -> str:
-    """Name the file and line that a key came from: the last file that holds it."""
+    """Return the file and line of a key; if several files have it, those of the last one."""
     for file in reversed(files):
         node = yaml.compose(Path(file).read_text(), Loader=yaml.SafeLoader)
         line = _line_of(node, path)
@@ -163,13 +163,13 @@ def _line_of(node: yaml.Node | None, path: Sequence[Any]) -> int | None:
 
 
 def _pairs(node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
-    """Keys of a mapping; those that a YAML merge brings in stand where the merged mapping is."""
+    """Keys of a mapping; merged keys (YAML's "<<") have the lines of the merged mapping."""
     own: dict[str, tuple[yaml.Node, yaml.Node]] = {}
     merged: dict[str, tuple[yaml.Node, yaml.Node]] = {}
     for key, value in node.value:
         if key.value == "<<":
             sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
-            for source in reversed(sources):  # of several, an earlier one wins
+            for source in reversed(sources):  # an earlier one has priority
                 merged |= _pairs(source)
         else:
             own[key.value] = key, value

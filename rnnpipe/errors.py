@@ -1,14 +1,14 @@
-"""Errors that are meant for the person at the keyboard."""
+"""Errors that are meant for the user."""
 
 from collections.abc import Sequence
 
 
 class RnnpipeError(Exception):
-    """Something the user can mend; the message is all that needs to be shown."""
+    """An error that the user can correct; its message is enough, without a traceback."""
 
 
 class CorpusError(RnnpipeError):
-    """What is wrong with a corpus, all of it at once.
+    """All problems of a corpus together.
 
     Parameters
     ----------
@@ -22,9 +22,9 @@ class CorpusError(RnnpipeError):
 
 
 def one_line(text: str) -> str:
-    r"""Escape what cannot be printed on one line, as a file's name may have it.
+    r"""Escape characters that cannot be printed on one line, such as those in a file's name.
 
-    Line ends become \n and \r; bytes of a name that are no UTF-8 become \udcff and the like.
+    Line ends become \n and \r; bytes of a name that are not UTF-8 become \udcff and similar.
     """
     text = text.replace("\n", "\\n").replace("\r", "\\r")
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never meets half of one."""
+"""Writing files so that a reader never sees an incomplete one."""
 
 import os
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, renamed onto it when the block succeeds.
+    """Yield a temporary path beside `path`, and rename it to `path` if the block succeeds.
 
-    The temporary name keeps the extension, so that writers that look at it behave the same.
-    After an error the temporary file is gone and `path` is as it was; what a killed process left
-    is written over the next time.
+    The temporary name has the same extension, for writers that choose the format by it. After an
+    error, the temporary file is removed and `path` is unchanged. A file left by a killed process is
+    overwritten the next time.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,8 +4,8 @@
     h_t = cell(a_t, h_{t-1} M)              see rnnpipe.kernels.recurrence
     y_t = U h_t + c
 
-with x standardised and p_t one-hot over the 61 TIMIT phones and "none" (Dumoulin, "Starting on
-RNNs", 2014, in its symbols).
+with x standardised and p_t one-hot over the 61 TIMIT phones and "none". The symbols are those of
+Dumoulin, "Starting on RNNs", 2014.
 """
 
 import json
@@ -37,11 +37,12 @@ class Network(nn.Module):
     num_phones : int
         Length of the one-hot phone.
     hidden_size : int
-        Hidden units H; an lstm or gru has 4 H or 3 H gate columns G, the others G = H.
+        Number H of hidden units. The number G of gate columns is 4 H for an lstm, 3 H for a gru,
+        and H for the other cells.
     cell : {"sigmoid", "tanh", "relu", "gru", "lstm"}
         The hidden layer.
     mean, std : float
-        Of the training samples, in 16-bit units; they standardise and restore the audio.
+        Of the training samples, in 16-bit units; used to standardise and restore the audio.
 
     Attributes
     ----------
@@ -75,13 +76,13 @@ class Network(nn.Module):
 
     @property
     def weights(self) -> Weights:
-        """All weights, as the kernels take them."""
+        """All weights, in the form that the kernels take."""
         return Weights(self.W, self.V, self.M, self.d, self.b, self.U, self.c)
 
     def initialise(self, init: str, scale: float) -> None:
-        """Draw all weights anew; biases become 0. See `Recipe.init` for the kinds.
+        """Draw all weights at random; biases become 0. See `Recipe.init` for the kinds.
 
-        The fan in of W, V and M, whose products are added up, is that of the sum:
+        The products with W, V and M are added up, so their fan in is that of the sum:
         order + 1 + hidden_size (a one-hot phone counts as one input).
         """
         fan_in = self.order + 1 + self.hidden_size
@@ -100,7 +101,7 @@ class Network(nn.Module):
                     nn.init.orthogonal_(block, gain=scale)
 
     def initial_state(self, batch: int) -> Tensor:
-        """Return the state before the first sample: zeros, (batch, H), an lstm's (batch, 2H)."""
+        """Return the state before the first sample: zeros, (batch, H), for an lstm (batch, 2H)."""
         return self.M.new_zeros(batch, state_size(self.cell, self.hidden_size))
 
     def forward(
@@ -111,7 +112,7 @@ class Network(nn.Module):
         Parameters
         ----------
         signal : Tensor, shape (B, order + T)
-            Standardised samples. The last one only has to be there: nothing is predicted from it.
+            Standardised samples. The last one is never an input; only its place is needed.
         phones : integer Tensor, shape (B, T)
             Phone of each sample to predict.
         state : Tensor, shape (B, H) or (B, 2H)
@@ -122,9 +123,9 @@ class Network(nn.Module):
         Returns
         -------
         predictions : Tensor, shape (B, T)
-            Of signal[:, order:].
+            Predictions of signal[:, order:].
         state : Tensor
-            After the last prediction, without gradient.
+            State after the last prediction, without gradient.
         """
         h, state = recur(signal, phones, self.weights, state, self.cell)
         if dropout:
@@ -135,7 +136,7 @@ class Network(nn.Module):
     def free_runs(
         self, contexts: Tensor, phones: Tensor, state: Tensor, hold_at: float = LIMIT
     ) -> Tensor:
-        """Predict samples from the predictions before them, of many pasts side by side, on the CPU.
+        """Predict samples from earlier predictions, for many pasts in parallel, on the CPU.
 
         Parameters
         ----------
@@ -146,18 +147,18 @@ class Network(nn.Module):
         state : Tensor, shape (B, H) or (B, 2H)
             State before the first prediction.
         hold_at : float
-            A prediction beyond this many standard deviations, or that is no number, is replaced
-            by this many, and its run continues from there.
+            A prediction beyond this many standard deviations, or a nan, is replaced by this limit,
+            and its run continues from there.
 
         Returns
         -------
         Tensor, shape (B, T)
-            The predictions. By rounding, those of a run hang on how many run beside it.
+            The predictions. Their rounding errors depend on the number of runs.
         """
         return free_runs(contexts, phones, self.weights, state, self.cell, hold_at)
 
     def save(self, path: str | Path) -> None:
-        """Write the weights and all that rebuilds the network as safetensors."""
+        """Write the weights, and what is needed to build the network again, as safetensors."""
         built_from = {
             "format": FORMAT,
             "order": self.order,
@@ -169,17 +170,17 @@ class Network(nn.Module):
         }
         weights = {name: weight.contiguous().cpu() for name, weight in self.state_dict().items()}
         with replacing(path) as temporary:
-            # One key alone: safetensors writes several in an order that changes from run to run.
+            # Only one key: safetensors writes several keys in an order that changes between runs.
             save_file(weights, temporary, {"rnnpipe": json.dumps(built_from)})
 
     @classmethod
     def load(cls, path: str | Path) -> "Network":
-        """Read a network that `save` wrote.
+        """Read a network written by `save`.
 
         Raises
         ------
         RnnpipeError
-            If the file is not one.
+            If the file is not such a network.
         """
         try:
             with safe_open(path, "pt") as file:
@@ -197,5 +198,5 @@ class Network(nn.Module):
         return network
 
     def num_parameters(self) -> int:
-        """Count the weights."""
+        """Number of weights."""
         return sum(weight.numel() for weight in self.parameters())

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def progress(items: Sequence[T], what: str) -> Iterator[T]:
-    """Pass `items` on while saying how far they are."""
+    """Yield `items`, and report the progress."""
     started = said = time.monotonic()
     bar = tqdm(items, desc=what, leave=False, disable=None)
     for done, item in enumerate(bar):

@@ -1,4 +1,4 @@
-"""A results folder, read: what an experiment left behind, as tables, arrays and networks."""
+"""Reading a results folder: the results of an experiment as tables, arrays and networks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # tables and figures are made without torch
 
 
 class Run:
-    """What one setting left in its folder; each part is read when it is asked for.
+    """The results of one setting; each part is read from its folder when it is needed.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ class Run:
         self.folder = Path(folder)
 
     def path(self, file: RunFile) -> Path:
-        """Name one of its files.
+        """Path of one of its files.
 
         Raises
         ------
         RnnpipeError
-            It is not there.
+            If the file does not exist.
         """
         path = self.folder / file
         if not path.exists():
@@ -52,7 +52,7 @@ class Run:
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """What the training cost and how it ended: run.json."""
+        """The cost and outcome of the training, from run.json."""
         return read_run(self.path(RunFile.SUMMARY))
 
     @property
@@ -69,27 +69,27 @@ class Run:
 
     @property
     def snapshots(self) -> dict[int, dict[str, Tensor]]:
-        """Weights on the way, by the update that starts from them."""
+        """Weights during training, by the update that starts from them."""
         return load_snapshots(self.path(RunFile.SNAPSHOTS))
 
     @property
     def history(self) -> pd.DataFrame:
-        """A row an update of the training; see `rnnpipe.training.runs.TrainedRun`."""
+        """One row per update of the training; see `rnnpipe.training.runs.TrainedRun`."""
         return pd.read_parquet(self.path(RunFile.HISTORY))
 
     @property
     def dynamics(self) -> pd.DataFrame:
-        """A row a snapshot: curvature and gradients; see `rnnpipe.dynamics.measure.measure`."""
+        """One row per snapshot: curvature, gradients; see `rnnpipe.dynamics.measure.measure`."""
         return pd.read_parquet(self.path(RunFile.DYNAMICS))
 
     @property
     def errors(self) -> pd.DataFrame:
-        """A row an utterance and reconstruction: how close it comes."""
+        """One row per utterance and reconstruction, with its errors."""
         return pd.read_csv(self.path(RunFile.ERRORS))
 
     @property
     def horizon(self) -> pd.DataFrame:
-        """Error by how long a free run has run."""
+        """Error of free runs by number of predicted samples."""
         return pd.read_csv(self.path(RunFile.HORIZON))
 
     def sound(self, item: str, kind: str) -> np.ndarray:
@@ -100,7 +100,7 @@ class Run:
 
 
 class Results(Mapping[Setting, Run]):
-    """A results folder: a mapping from each setting to its `Run`, and the tables beside it.
+    """A results folder: a mapping from each setting to its `Run`, and the tables.
 
     Made by `open_results`.
     """
@@ -115,7 +115,7 @@ class Results(Mapping[Setting, Run]):
     def __getitem__(self, setting: tuple[str, int, int]) -> Run:
         setting = Setting(*setting)
         if setting not in self._settings:
-            known = "; ".join(one.name for one in self._settings)
+            known = "; ".join(other.name for other in self._settings)
             raise KeyError(f"{self.folder} has no {setting.name}; it has: {known}")
         return Run(self.folder / "runs" / setting.folder)
 
@@ -135,22 +135,22 @@ class Results(Mapping[Setting, Run]):
 
     @property
     def settings(self) -> pd.DataFrame:
-        """A row a setting: cost, final training error, and why it went as it did."""
+        """One row per setting: cost, final training error, verdict and outcome."""
         return self.table("settings")
 
     @property
     def mse(self) -> pd.DataFrame:
-        """A row a setting or baseline, utterance and reconstruction."""
+        """One row per setting or baseline, utterance and reconstruction."""
         return self.table("mse")
 
     @cached_property
     def experiment(self) -> Experiment:
-        """The training utterances, and what standardises them."""
+        """The training utterances, with the mean and standard deviation of their samples."""
         return Experiment.load(self.folder / "corpus" / "experiment.json")
 
     @cached_property
     def held_out(self) -> tuple[str, ...]:
-        """Ids of what was measured and never trained on."""
+        """Ids of the held-out items: measured, and never trained on."""
         return load_held_out(self.folder / "corpus" / "held_out.json")
 
     @cached_property
@@ -163,11 +163,11 @@ class Results(Mapping[Setting, Run]):
         return tuple(self._phones)
 
     def phones(self, item: str) -> tuple[Segment, ...]:
-        """Phones of an utterance, or of the stretch that a phone's id names, in samples."""
+        """Phones of an utterance, or of the stretch named by a phone's id, in samples."""
         return phones_of(item, self._phones, self.experiment.order)
 
     def series(self, items: Sequence[str] | None = None) -> StoredSeries:
-        """Load utterances, or phones, of the corpus; the training utterances if none is named."""
+        """Load utterances or phones of the corpus; by default the training utterances."""
         from rnnpipe.windows.series import load_series
 
         windows = sorted((self.folder / "windows").glob("*.parquet"))
@@ -175,7 +175,7 @@ class Results(Mapping[Setting, Run]):
 
 
 def open_results(folder: str | Path = "results") -> Results:
-    """Open what the workflow left in a results folder.
+    """Open a results folder that the workflow has written.
 
     Parameters
     ----------
@@ -190,6 +190,6 @@ def open_results(folder: str | Path = "results") -> Results:
     Raises
     ------
     RnnpipeError
-        The folder has no tables/settings.csv.
+        If the folder has no tables/settings.csv.
     """
     return Results(Path(folder))

@@ -1,18 +1,18 @@
-"""The words that all rooms share: settings, reconstructions, baselines, the files of a run.
+"""The names that all packages share: settings, reconstructions, baselines, the files of a run.
 
-Nothing here is computed, and nothing here imports more than the standard library.
+This module only defines names, and imports only the standard library.
 """
 
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-# Where a setting's files are, below results/runs. Snakemake fills in the same pattern.
+# The folder of a setting's files, below results/runs. Snakemake uses the same pattern.
 SETTING_FOLDER = "{recipe}/h{hidden}/s{seed}"
 
 
 class Setting(NamedTuple):
-    """What one network is trained with.
+    """What distinguishes one trained network from the others.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Setting(NamedTuple):
     hidden_size : int
         Hidden units.
     seed : int
-        Of the initial weights, the batches and all noise.
+        For the initial weights, the batches and all noise.
     """
 
     recipe: str
@@ -35,12 +35,12 @@ class Setting(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Name in prose."""
+        """Name, as used in sentences."""
         return f"{self.recipe}, {self.hidden_size} hidden units, seed {self.seed}"
 
 
 class RunFile(StrEnum):
-    """What a setting leaves in its folder; RECONSTRUCTIONS is a folder, the others are files."""
+    """The content of a setting's folder; RECONSTRUCTIONS is a folder, the others are files."""
 
     MODEL = "model.safetensors"
     SNAPSHOTS = "snapshots.safetensors"
@@ -54,36 +54,36 @@ class RunFile(StrEnum):
 
 # --- reconstructions ------------------------------------------------------------------------------
 
-# The two reconstructions of an utterance, with their names, and the question that each answers.
+# The two reconstructions of an utterance, with their names, and the conditions of each in words.
 RECONSTRUCTIONS = {"teacher_forced": "Teacher-forced", "free_running": "Free-running"}
 MODES = {"teacher_forced": "Given the true past", "free_running": "On its own"}
-# The sounds that a setting leaves of each utterance.
+# The sounds that a setting has for each utterance.
 SOUNDS = {"original": "Original"} | RECONSTRUCTIONS
 COLOURS = {"original": "#3d4145", "teacher_forced": "#0072B2", "free_running": "#D55E00"}
 
-# Standard deviations: a free run that passes it has blown up. reconstruct.limit sets another.
+# In standard deviations: a free run beyond this limit is stopped. reconstruct.limit overrides it.
 LIMIT = 20.0
 
 
 def file_name(item: str) -> str:
-    """Turn the id of an utterance, or of a phone of one, into the stem of a file's name."""
+    """Turn the id of an utterance or a phone into a file name without extension."""
     return item.replace("/", "-")
 
 
 def sound_path(folder: str | Path, item: str, kind: str) -> Path:
-    """Name the WAV file of one of `SOUNDS` in a folder of reconstructions."""
+    """Path of the WAV file of one of `SOUNDS` in a folder of reconstructions."""
     return Path(folder, f"{file_name(item)}.{kind}.wav")
 
 
 # --- baselines ------------------------------------------------------------------------------------
 
-BASELINE = "baseline:"  # leads the names of baselines, where a table has the recipe of a network
+BASELINE = "baseline:"  # prefix of the names of baselines in the column "recipe" of tables
 
 
 # --- the 2014 note --------------------------------------------------------------------------------
 
 NOTE_RECIPE = "dumoulin2014"
 NOTE_UTTERANCE = "TRAIN/DR8/FCLT0/SI2068"
-NOTE_MSE = 0.426  # the training error that it reports, of 100 units
-# What it published of its utterance: 100 units, order 200; NMSE measured on its audio files.
+NOTE_MSE = 0.426  # the training error that the note reports for 100 units
+# What the note published for its utterance: 100 units, order 200; NMSE measured on its audio files.
 NOTE = {"training_mse": (NOTE_MSE,), "teacher_forced": (0.485, 0.517), "free_running": (3.74,)}
