@@ -1,10 +1,10 @@
 # rnnpipe: what a recurrent network can and cannot learn about raw speech.
 #
-#   corpus -> windows -> a network a setting -> its dynamics and its two reconstructions
+#   corpus -> windows -> one network per setting -> its dynamics and its two reconstructions
 #          -> tables, figures, report
 #
-# `snakemake --lint` asks for a conda environment or container a rule. All rules share one small
-# environment of Python packages, locked with hashes in requirements*.lock.
+# `snakemake --lint` asks for a conda environment or container for each rule. All rules share one
+# small environment of Python packages, locked with hashes in requirements*.lock.
 
 
 from snakemake.utils import min_version

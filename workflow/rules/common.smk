@@ -1,4 +1,4 @@
-# What the rules share: the checked configuration, the names of files, and the settings.
+# What all rules share: the checked configuration, the names of files, and the settings.
 
 import os
 import shlex
@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import yaml
 from snakemake.io import apply_wildcards
 
-# The library beside this workflow, whether it was installed or not; jobs get it the same way.
+# Use the library beside this workflow, installed or not; jobs find it in the same way.
 sys.path.insert(0, str(Path(workflow.basedir)))
 
 from rnnpipe.config import check_config
@@ -20,7 +20,7 @@ from rnnpipe.corpus.synth import minitimit_shards
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.vocabulary import SETTING_FOLDER, RunFile, Setting
 
-# Snakemake pastes the path of Python into a shell line without quoting it; it may hold spaces.
+# Snakemake inserts the path of Python into a shell command without quotes; it may contain spaces.
 sys.executable = shlex.quote(sys.executable)
 
 MINI_TIMIT = "results/corpus/mini-timit"
@@ -44,7 +44,7 @@ REPORT = "results/report.html"
 
 
 def corpus_root():
-    """The folder of the corpus: corpus.root with variables and ~ filled in, or the mini-TIMIT."""
+    """The folder of the corpus: corpus.root with variables and ~ expanded, or the mini-TIMIT."""
     root = config["corpus"]["root"]
     if root is None:
         return MINI_TIMIT
@@ -55,13 +55,13 @@ def corpus_root():
         )
     if "{" in filled or "}" in filled:
         raise RnnpipeError(
-            f"{filled}: Snakemake takes braces for wildcards; name corpus.root by a link without."
+            f"{filled}: braces are wildcards in Snakemake; set corpus.root to a link without braces."
         )
     return filled
 
 
 def config_files():
-    """The files that the configuration came from, a later one over an earlier one."""
+    """The files of the configuration; a later one overrides an earlier one."""
     named = [str(file) for file in workflow.config_settings.configfiles]
     default = [file for file in map(str, workflow.configfiles) if file not in named]
     return [os.path.relpath(file) for file in default + named]
@@ -74,14 +74,14 @@ try:
     check_config(config, schema, config_files())
     CORPUS = corpus_root()
     how = {key: config["corpus"][key] for key in ("layout", "nltk_split")}
-    # What each shard is made from; the mini-TIMIT is still to be made.
+    # The folders that each shard is made from; the mini-TIMIT may not exist yet.
     if CORPUS == MINI_TIMIT:
         SHARDS, LEADS_TO = {shard: [MINI_TIMIT] for shard in minitimit_shards()}, None
     else:
-        # A link that leads to another copy by now makes that another corpus.
+        # If a link now leads to another copy, the corpus has changed.
         SHARDS, LEADS_TO = find_shards(CORPUS, **how), os.path.realpath(CORPUS)
 except RnnpipeError as error:
-    # Plain words, not the traceback that an exception in a Snakefile ends in.
+    # Print only the message, without the traceback that Snakemake prints for an exception.
     sys.exit(f"rnnpipe: {error}")
 
 WINDOWS = [f"results/windows/{shard}.parquet" for shard in SHARDS]
@@ -95,30 +95,30 @@ SETTINGS = [
     for seed in grid["restrict"].get(recipe, {}).get("seeds", grid["seeds"])
 ]
 
-# One card a training that goes to a GPU, so that the limit on `gpu` in profiles/default keeps
-# trainings from piling up on it. Asking for nvidia-smi costs nothing; asking torch costs seconds.
+# A training on a GPU needs one unit of the resource `gpu`. profiles/default has one unit, so that
+# one training at a time uses the GPU. Looking for nvidia-smi is fast; asking torch takes seconds.
 device = config["train"]["device"]
 has_gpu = shutil.which("nvidia-smi") is not None
 GPUS_TO_TRAIN = int(device == "cuda" or (device == "auto" and has_gpu))
 
 
 def is_closed_loop(recipe):
-    """Whether a recipe trains on two threads of the CPU, always; no result depends on how many."""
+    """Whether a recipe trains on two CPU threads, on any machine; results do not depend on this."""
     return config["recipes"][recipe].get("backpropagation") == "closed_loop"
 
 
-# What the report prints of the configuration: all but the recipes that are not used.
+# The configuration that the report prints, without recipes that are not used.
 used = config["experiment"]["recipes"]
 USED_CONFIG = config | {"recipes": {name: config["recipes"][name] for name in used}}
 
 
 def per_setting(path):
-    """Fill `path`, which names a recipe, a hidden size and a seed, for every setting in turn."""
+    """Fill the recipe, hidden size and seed into `path`, for every setting in order."""
     return [path.format(recipe=r, hidden=h, seed=s) for r, h, s in SETTINGS]
 
 
 def figure(name):
-    """A figure as it is written: SVG for the screen, PNG for what takes no SVG."""
+    """The files of a figure: SVG for the screen, PNG for programs without SVG."""
 
     def drawn(suffix):
         labels = {"figure": name.replace("_", " "), "format": suffix.upper()}
@@ -129,7 +129,7 @@ def figure(name):
 
 
 def rule_graph(wildcards):
-    """Which rules each rule needs: those that make the files that it reads."""
+    """The rules that each rule needs: those that make the files that it reads."""
     example = dict(zip(("recipe", "hidden", "seed"), map(str, SETTINGS[0])))
     example["shard"] = next(iter(SHARDS))
 
@@ -139,11 +139,11 @@ def rule_graph(wildcards):
             for file in [asked] if isinstance(asked, str) else asked:
                 yield apply_wildcards(str(file), example)
 
-    makers = {file: one.name for one in workflow.rules for file in files(one.output)}
+    makers = {file: rule_.name for rule_ in workflow.rules for file in files(rule_.output)}
     return {
-        one.name: sorted({makers[file] for file in files(one.input) if file in makers})
-        for one in workflow.rules
-        if one.output
+        rule_.name: sorted({makers[file] for file in files(rule_.input) if file in makers})
+        for rule_ in workflow.rules
+        if rule_.output
     }
 
 
@@ -151,10 +151,10 @@ STARTED = time.time()
 
 
 def print_table():
-    """End a run that made the report with the errors of all settings, for terminals and logs."""
+    """Print the errors of all settings at the end of a run that made the report."""
     made = Path(REPORT).exists() and Path(REPORT).stat().st_mtime >= STARTED
     if made:
-        print(f"\n{Path(TABLES, 'mse.txt').read_text()}\nAll else stands in {REPORT}.")
+        print(f"\n{Path(TABLES, 'mse.txt').read_text()}\nEverything else is in {REPORT}.")
 
 
 wildcard_constraints:

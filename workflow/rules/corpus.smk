@@ -1,4 +1,4 @@
-# The synthetic corpus; a real one is read where it lies.
+# The synthetic corpus; a real corpus is read from its own folder.
 
 
 rule mini_timit:

@@ -1,4 +1,4 @@
-# What each training's stability hung on: curvature, step size, and gradients through time.
+# What decides whether each training is stable: curvature, step size, and gradients through time.
 
 
 rule dynamics:

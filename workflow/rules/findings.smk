@@ -1,4 +1,4 @@
-# What the numbers say: all settings in a few tables.
+# The results: all settings in a few tables.
 
 
 rule tables:
@@ -36,7 +36,7 @@ rule tables:
         mem_mb=1000,
         runtime=5,
     params:
-        # The order of the rows: Snakemake takes inputs in another order for the same inputs.
+        # The order of the rows: Snakemake does not notice a change in the order of inputs.
         settings=SETTINGS,
     script:
         "../scripts/tables.py"

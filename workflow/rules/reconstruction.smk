@@ -1,4 +1,4 @@
-# Both reconstructions of every utterance by every network, and the baselines beside them.
+# Both reconstructions of every utterance by every network, and the baselines.
 
 
 rule reconstruct:

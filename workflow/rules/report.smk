@@ -1,4 +1,4 @@
-# Figures, and the one page that holds everything.
+# Figures, and the report page.
 
 
 rule plot_curves:
@@ -67,7 +67,7 @@ rule plot_free_runs:
         "../scripts/plot_free_runs.py"
 
 
-# For print and for papers: the page draws its own, which can be zoomed.
+# For print and for papers: the page draws its own waveforms, which can be zoomed.
 rule plot_waveforms:
     input:
         audio=RECONSTRUCTIONS,
@@ -139,7 +139,7 @@ rule report:
         settings=SETTINGS,
         config=USED_CONFIG,
         graph=rule_graph,
-        # What the jobs cost is read where it lies: it is measured anew each time, and no input.
+        # The cost of jobs is measured again in each run, so these files are not inputs.
         benchmarks="results/benchmarks",
     script:
         "../scripts/report.py"

@@ -1,4 +1,4 @@
-# One network a setting: recipe x hidden size x seed.
+# One network per setting: recipe x hidden size x seed.
 
 
 rule train:
@@ -14,8 +14,8 @@ rule train:
         "results/logs/train/{recipe}-h{hidden}-s{seed}.log",
     benchmark:
         "results/benchmarks/train/{recipe}-h{hidden}-s{seed}.tsv"
-    # The recurrence does not split, and several settings run side by side; but the streams of a
-    # closed loop run in groups of their own.
+    # The recurrence cannot be split over threads, and several settings run in parallel. Only the
+    # streams of a closed loop are computed in groups, one thread per group.
     threads: lambda wildcards: 2 if is_closed_loop(wildcards.recipe) else 1
     resources:
         mem_mb=2000,

@@ -1,9 +1,9 @@
-# From a corpus to windows in Parquet, and to what the experiment trains on and holds out.
+# From a corpus to windows in Parquet, and to the training and held-out items of the experiment.
 
 
 rule extract:
     input:
-        # Its regions' and speakers' folders: what is added or taken away changes the list or a time.
+        # Folders of regions and speakers: adding or removing a file changes this list or a time.
         lambda wildcards: SHARDS[wildcards.shard],
     output:
         utterances="results/corpus/shards/{shard}.parquet",
@@ -82,7 +82,7 @@ rule held_out:
         "results/logs/held_out.log",
     benchmark:
         "results/benchmarks/held_out.tsv"
-    # No training waits for it; but what is wrong with it should be said before they start.
+    # No training needs it, but errors in it should be reported before trainings start.
     priority: 1
     threads: 1
     resources:

@@ -1,4 +1,4 @@
-"""Measure what every network is compared with."""
+"""Measure the baselines."""
 
 from job import job
 

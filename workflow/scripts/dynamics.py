@@ -1,4 +1,4 @@
-"""Measure what the stability of one training depends on."""
+"""Measure what decides whether one training is stable."""
 
 from pathlib import Path
 

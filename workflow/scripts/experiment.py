@@ -1,4 +1,4 @@
-"""Pick what the experiment trains on."""
+"""Select the training items of the experiment."""
 
 import pandas as pd
 from job import job

@@ -25,7 +25,7 @@ with job(snakemake):
             inventory=snakemake.params.inventory,
         )
     except CorpusError:
-        # All that is wrong with the corpus is said at once, not only what is wrong here.
+        # Report all problems of the corpus together, not only those of this shard.
         for _ in read_corpus(snakemake.params.root, **how):
             pass
         raise

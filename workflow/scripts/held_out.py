@@ -1,4 +1,4 @@
-"""Pick what the experiment holds out: measured like the rest, and never trained on."""
+"""Select the held-out items of the experiment: measured like the rest, but never trained on."""
 
 import pandas as pd
 from job import job

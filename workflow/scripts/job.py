@@ -1,8 +1,9 @@
-"""What every script does around its one call into rnnpipe.
+"""What every script does before and after its one call into rnnpipe.
 
-A sweep is many short jobs, and a quarter of the time that torch takes to load and to go goes into
-looking for cycles among objects that live as long as the process. So the first import of a script,
-this one, stops that until the work begins, and the end of the work sets aside all that is there.
+A sweep consists of many short jobs. A quarter of the time to load and unload torch is spent in the
+garbage collector, on objects that live as long as the process. So this module, the first import of
+every script, disables the collector until the work begins. At the end of the work, it freezes all
+remaining objects.
 """
 
 import gc
@@ -22,8 +23,8 @@ from rnnpipe.errors import RnnpipeError  # noqa: E402
 def job(snakemake: Any) -> Iterator[None]:
     """Run a job's work with its log open.
 
-    What the user can mend is said in plain lines, in the log and on standard error; anything else
-    is a bug and keeps its traceback.
+    An error that the user can correct is printed as plain lines, in the log and on standard error.
+    Any other error is a bug and keeps its traceback.
     """
     gc.enable()
     logging.basicConfig(
@@ -32,7 +33,7 @@ def job(snakemake: Any) -> Iterator[None]:
         level=logging.INFO,
         format="%(asctime)s %(message)s",
     )
-    # What the library warns of is for the terminal as well.
+    # Warnings of the library are also printed on the terminal.
     terminal = logging.StreamHandler()
     terminal.setLevel(logging.WARNING)
     terminal.setFormatter(logging.Formatter("rnnpipe: %(message)s"))

@@ -1,4 +1,4 @@
-"""Reconstruct what the experiment trains on, and what it holds out, with one network."""
+"""Reconstruct the training and held-out items with one network."""
 
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ from rnnpipe.results import Run
 from rnnpipe.windows.experiment import Experiment, load_held_out
 from rnnpipe.windows.series import load_series
 
-HEARD = 16  # training utterances that the error over the horizon is averaged over, at most
+HEARD = 16  # largest number of training utterances to average the error over the horizon on
 
 with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)

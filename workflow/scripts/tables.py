@@ -1,4 +1,4 @@
-"""Gather all settings into the tables, and write them for papers and terminals too."""
+"""Collect all settings in tables, and write these also for papers and terminals."""
 
 from pathlib import Path
 

@@ -2,10 +2,11 @@
 
 import os
 
-# Before numpy and torch are there: threads are for groups of streams, and not for each product
-# again, whose sums would depend on their number, and whose threads would wait for each other.
+# Set before numpy and torch are imported. Threads are for groups of streams only. Threads inside
+# each matrix product would make sums depend on their number, and would wait for each other.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-# Arrow's own pool hands memory back between reads, and has it cleared again for the next one.
+# Arrow's own memory pool returns memory to the system between reads, so that the system has to
+# clear it again for the next read.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 from pathlib import Path

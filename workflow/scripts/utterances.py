@@ -1,4 +1,4 @@
-"""Join the tables of the shards, and drop what other corpora left beside them."""
+"""Join the tables of the shards, and delete files of other corpora beside them."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ with job(snakemake):
                 path.unlink()
     rejected = pd.concat([pd.read_csv(path) for path in snakemake.input.rejected])
     with replacing(snakemake.output.rejected) as temporary:
-        # What is wrong with no single utterance stands in the table of every shard.
+        # A problem that concerns no single utterance is in the tables of all shards.
         rejected.drop_duplicates().to_csv(temporary, index=False)
     if not gather_utterances(snakemake.input.tables, snakemake.output.utterances):
         raise RnnpipeError(
