@@ -55,7 +55,7 @@ def corpus_root():
         )
     if "{" in filled or "}" in filled:
         raise RnnpipeError(
-            f"{filled}: braces are wildcards in Snakemake; set corpus.root to a link without braces."
+            f"{filled}: braces are wildcards in Snakemake; name a link without them."
         )
     return filled
 
