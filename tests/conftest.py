@@ -3,13 +3,13 @@
 import os
 from pathlib import Path
 
-# Triton's kernels run in its interpreter, on the CPU; read when triton is first imported.
+# Run Triton's kernels in its interpreter, on the CPU; triton reads this when first imported.
 os.environ["TRITON_INTERPRET"] = "1"
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-# Every test in these folders is slow; others say so themselves.
+# Every test in these folders is slow; slow tests elsewhere are marked in their files.
 SLOW = {"workflow", "browser"}
 HERE = Path(__file__).parent
 
@@ -22,5 +22,5 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
-    """The networks here are too small to share among threads, and sums must not depend on them."""
+    """Use one thread: the networks are small, and sums must not depend on the number of threads."""
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""What a configuration may hold, and what is said of one that does not fit."""
+"""Valid configurations, and the messages for invalid ones."""
 
 import json
 import re
@@ -21,9 +21,9 @@ PRESETS = sorted((PROJECT / "workflow/presets").glob("*.yaml"))
 
 
 def complaints(*texts, folder) -> list[str]:
-    """What is said of a configuration in files 0.yaml, 1.yaml, ..., a later over an earlier one.
+    """The messages for a configuration in files 0.yaml, 1.yaml, ...
 
-    They are merged as Snakemake merges --configfile.
+    A later file overrides an earlier one, as Snakemake merges --configfile.
     """
     config, files = {}, []
     for i, text in enumerate(texts):
@@ -138,7 +138,7 @@ recipes:
 UNITS = "it must be a whole number from 1 to 10000"
 COUNT = "it must be a whole number from 1 to 1000000"
 
-# What stands in it -> what instead, then the lines that are named and what is said of each.
+# Original text -> replacement, then the line numbers and messages that are expected.
 BAD = """
 order: 200 -> ordr: 200
     4: unknown key 'windows.ordr'; did you mean 'order'?

@@ -11,7 +11,7 @@ import pytest
 import rnnpipe
 
 LIBRARY = Path(rnnpipe.__file__).parent
-# Each room may import from those before it; the modules of the first line are everybody's.
+# Each room may import from those before it; every room may import the modules of the first line.
 FLOORS = [
     {"", "vocabulary", "errors", "files", "progress"},
     {"kernels"},
@@ -30,12 +30,12 @@ FLOOR_OF = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
 
 def room_of(module: str) -> str:
-    """The folder below rnnpipe that a module is in, or the name of a module that is in none."""
+    """The folder below rnnpipe that a module is in, or its own name if it is in none."""
     return (module.split(".") + [""])[1]
 
 
 def imports():
-    """Pairs of modules of which the first imports the second, those for type checkers too."""
+    """Pairs of modules of which the first imports the second, also only for type checkers."""
     for path in LIBRARY.rglob("*.py"):
         module = ".".join(path.relative_to(LIBRARY.parent).with_suffix("").parts)
         if module == "rnnpipe.__init__":

@@ -40,7 +40,7 @@ def report(results):
 
 @pytest.fixture(params=[(1440, "light"), (390, "dark")], ids=str)
 def page(browser, report, request):
-    """The report, open, at a desk in daylight and on a telephone at night."""
+    """The open report, on a desktop screen in light mode and on a phone in dark mode."""
     width, scheme = request.param
     size = {"width": width, "height": 900}
     with browser.new_context(viewport=size, color_scheme=scheme) as context:

@@ -1,4 +1,4 @@
-"""Audio files written byte by byte: what is read, and what is refused and why."""
+"""Audio files written byte by byte: which are read, which are refused, and why."""
 
 import io
 import struct

@@ -1,6 +1,6 @@
-"""A corpus damaged in every way we know: each is reported by its file and cause, and only that.
+"""A corpus damaged in every known way: only the damage is reported, with its file and cause.
 
-The corpus has two utterances; one is damaged, and the other still comes out.
+The corpus has two utterances; one is damaged, and the other one is still read.
 """
 
 import os
@@ -33,7 +33,7 @@ def fmt(**changes):
 
 SIZES = struct.pack("<I", len(RIFF) - 8), struct.pack("<I", 200)  # of the file, of its samples
 
-# What is wrong: (the file's suffix, what it holds instead, the cause that must be named).
+# The problem: (suffix of the file, its new content, the cause that the message must name).
 FILES = {
     "SPHERE of no bytes": (".WAV", b"", "the file is empty"),
     "SPHERE cut in its name": (".WAV", SPHERE[:6], "neither NIST SPHERE nor RIFF"),
@@ -182,7 +182,7 @@ def root(tmp_path):
 
 
 def check_reported(root, path, cause, good=("TEST/DR8/MABC0/SX12",)):
-    """Check that reading says one thing, of `path`, and yields the good utterances."""
+    """Check that reading reports one problem, of `path`, and yields the good utterances."""
     utterances = read_corpus(root, min_samples=2)
     found = []
     with pytest.raises(CorpusError) as caught:
@@ -246,7 +246,7 @@ def speaker_table(row):
 
 BOTH = ("TEST/DR8/MABC0/SX12", "TRAIN/DR1/FCJF0/SA1")
 
-# What is wrong: (where, what is done there, the cause that must be named, what still comes out).
+# The problem: (place, change there, the cause that the message must name, what is still read).
 PLACES = {
     "a folder for audio": (f"{FOLDER}/SA1.WAV", folder_instead, "a file is expected", BOTH[:1]),
     "a folder for phones": (f"{FOLDER}/SA1.PHN", folder_instead, "a file is expected", BOTH[:1]),

@@ -1,4 +1,4 @@
-"""The layouts in which copies of TIMIT go round: each is recognised, each can be named."""
+"""The layouts of existing copies of TIMIT: each is recognised, and each can be named."""
 
 import re
 
@@ -19,7 +19,7 @@ TREES = {"ldc": ldc, "lower case": lower_case, "archive": archive}
 @pytest.mark.parametrize("make", TREES.values(), ids=TREES)
 def test_trees_of_train_and_test_are_recognised(tmp_path, make, above):
     if make is archive and above == "nltk_data/corpora":
-        above = "corpora"  # its own folder data is the second level
+        above = "corpora"  # its folder data is the second level
     make(tmp_path / above)
     assert ids(tmp_path) == UTTERANCES
     assert list(find_shards(tmp_path)) == ["TEST-DR8", "TRAIN-DR1"]

@@ -74,7 +74,7 @@ def test_an_unknown_label_has_no_code():
 
 
 def merged(*groups):
-    """What folding puts under one label, from the groups' names."""
+    """The phones that folding puts under one label, from the names of the groups."""
     return {member: label for label, members in groups for member in members.split()}
 
 

@@ -1,4 +1,4 @@
-"""Any bytes at all, as audio and as labels: what was written comes back, or a CorpusError."""
+"""Arbitrary bytes as audio and as labels: valid content is read back, the rest is a CorpusError."""
 
 import re
 import string
@@ -17,7 +17,7 @@ from rnnpipe.errors import CorpusError
 
 BLANKS = " \t\n\r\x1a"
 
-# Derandomised: the same examples on every machine, and no folder of examples left behind.
+# Derandomised: the same examples on every machine, and no folder of examples on disk.
 steady = settings(derandomize=True, deadline=None, max_examples=200)
 
 
@@ -96,7 +96,7 @@ def test_any_bytes_are_audio_or_a_corpus_error(folder, opening, rest):
     assert samples is None or 0 < len(samples) <= len(data) // 2
 
 
-# One byte of a header, wherever it is: what it says cannot be changed unnoticed.
+# One byte of a header, at any position: a change of its meaning is always noticed.
 HEADERS = {
     "SPHERE": (sphere(), 1024, SAMPLES),
     "mu-law": (mu_law(bytes(range(0, 256, 17))), 1024, MU_LAW[::17]),

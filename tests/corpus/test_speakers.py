@@ -1,4 +1,4 @@
-"""SPKRINFO.TXT: what it says of the speakers, and where the folders say otherwise."""
+"""SPKRINFO.TXT: reading the speakers, and contradictions with the folders."""
 
 import pytest
 from helpers.trees import archive, ldc, nltk, problems

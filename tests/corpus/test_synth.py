@@ -1,4 +1,4 @@
-"""The embedded mini-TIMIT: it has TIMIT's form, its labels lie where the sound is, it repeats."""
+"""The mini-TIMIT: it has TIMIT's form, its labels match the sound, and its bytes repeat."""
 
 import csv
 import os
@@ -51,7 +51,7 @@ def utterances(corpus):
 
 
 def run_in_new_process(code, *arguments, first_on_path=None):
-    """Run Python code in another process, with a hash seed of its own."""
+    """Run Python code in another process, with another hash seed."""
     environment = dict(os.environ, PYTHONHASHSEED="random")
     repository = str(Path(synth.__file__).parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(map(str, filter(None, [first_on_path, repository])))
@@ -64,7 +64,7 @@ def contents(root):
 
 
 def segments_of(utterances, *labels):
-    """All samples that carry one of `labels`, segment by segment."""
+    """All samples that have one of `labels`, segment by segment."""
     for samples, phones, _ in utterances.values():
         for start, end, label in phones:
             if label in labels:
@@ -243,7 +243,7 @@ def test_sibilants_are_high_and_vowels_low(utterances):
 
 
 def test_a_stop_has_its_burst_at_the_start_of_its_release(utterances):
-    """Just after the boundary there is more high-frequency energy than just before it."""
+    """Whether there is more high-frequency energy just after the boundary than just before it."""
     rises = []
     for samples, phones, _ in utterances.values():
         for (_, cut, closure), (_, end, _) in zip(phones, phones[1:], strict=False):

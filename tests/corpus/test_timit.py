@@ -1,4 +1,4 @@
-"""Copies of TIMIT written file by file: what is found and read, and every complaint."""
+"""Copies of TIMIT written file by file: what is found and read, and every error message."""
 
 import os
 

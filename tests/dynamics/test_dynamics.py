@@ -1,4 +1,4 @@
-"""The instruments of stability on cases whose answer is known, and on trainings built to fail."""
+"""The measures of stability on cases with known answers, and on trainings designed to fail."""
 
 import math
 import os
@@ -51,7 +51,7 @@ def stretch(size, order=3, phones=5, seed=0) -> Stretch:
 
 
 def plain_error(network, one):
-    """The error as a function of all weights in a row, by torch and step by step."""
+    """The error as a function of all weights in one vector, step by step in torch."""
     shapes = {name: weight.shape for name, weight in network.named_parameters()}
 
     def error(row):
@@ -166,7 +166,7 @@ def test_descent_on_a_parabola_settles_below_the_limit_and_not_above(optimiser, 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients_are_carried_back_through_the_jacobians(cell):
-    """Each Jacobian is worked out from the formulas by differences."""
+    """Compute each Jacobian from the formulas, by differences."""
     T, H, steps = 9, 4, 6
     network = drawn(cell, hidden_size=H, scale=0.9)
     w = weights_of(network)
@@ -200,7 +200,7 @@ def test_gradients_are_carried_back_through_the_jacobians(cell):
 
 
 def linear(M) -> Network:
-    """A network whose relu units are never shut: its recurrence is linear, with matrix M."""
+    """A network whose relu units are always active: its recurrence is linear, with matrix M."""
     network = Network(3, 5, len(M), "relu").double()
     with torch.no_grad():
         network.M.copy_(torch.as_tensor(M))
@@ -285,7 +285,7 @@ def judged(recipe, one, hidden_size=30):
 
 @pytest.fixture
 def start(monkeypatch):
-    """Make trainings start from normal weights with these standard deviations."""
+    """Make trainings start from normally distributed weights with these standard deviations."""
 
     def use(**stds):
         def initialise(network, init, scale):
@@ -348,7 +348,7 @@ def test_a_quiet_training_is_stable():
     ("numbers", "rises", "kind"),
     [
         ({}, False, stability.STABLE),
-        ({"sharpness": 300.0}, False, stability.STABLE),  # the step is borne
+        ({"sharpness": 300.0}, False, stability.STABLE),  # the error never rises
         ({"lyapunov": 0.1}, False, stability.TIME),
         ({"sharpness": 300.0}, True, stability.STEP),
         ({"lyapunov": 0.1}, True, stability.TIME),

@@ -119,7 +119,7 @@ def test_waveforms_of_silence_noise_and_odd_lengths_can_be_drawn(tmp_path, sampl
 
 def test_the_magnified_stretch_is_the_loudest_after_the_given_samples():
     samples = np.zeros(4000, np.int16)
-    samples[:100] = 30_000  # given, so of no interest
+    samples[:100] = 30_000  # given samples, which do not count
     samples[2500:2600] = 9000
     start, stop = waveforms._loudest_stretch(samples, order=200, length=160)
     assert stop - start == 160 and start <= 2500 and stop >= 2600
@@ -127,11 +127,11 @@ def test_the_magnified_stretch_is_the_loudest_after_the_given_samples():
 
 def test_curves_are_thinned_to_means_and_keep_their_last_update():
     history = pd.DataFrame({"update": range(1, 10_002), "mse": 1.0, "gradient_norm": 2.0})
-    history.loc[10_000, "gradient_norm"] = 1e9  # the step that ended it
+    history.loc[10_000, "gradient_norm"] = 1e9  # the update that diverged
     updates, norms = curves.thinned(history, "gradient_norm", 100)
     assert len(updates) == 101 and (norms[:-1] == 2.0).all() and updates[0] == 50.5
     assert (updates[-1], norms[-1]) == (10_001, 1e9)
-    history.loc[10_000, "gradient_norm"] = np.inf  # not to be drawn
+    history.loc[10_000, "gradient_norm"] = np.inf  # cannot be drawn
     assert curves.thinned(history, "gradient_norm", 100)[0][-1] == 10_000
 
 

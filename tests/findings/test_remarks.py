@@ -1,4 +1,4 @@
-"""What the report says of what is memorised and what was sampled."""
+"""The remarks in the report: what is memorised, and what was sampled."""
 
 import math
 
@@ -9,7 +9,7 @@ from rnnpipe.findings.remarks import remarks
 
 
 def mse(known, new, linear=0.1):
-    """A network's NMSE (teacher forced, free running) on what it was trained on and held out."""
+    """A network's NMSE (teacher-forced, free-running) on training and held-out utterances."""
     rows = []
     for recipe, hidden, values in (
         ("baseline:silence", math.nan, {"train": (1, 1), "held_out": (1, 1)}),

@@ -1,4 +1,4 @@
-"""The answer to why the error goes up: it follows the numbers, and names where it fails."""
+"""The answer to why the error goes up: it follows the numbers, and names its exceptions."""
 
 import math
 

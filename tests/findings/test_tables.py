@@ -1,4 +1,4 @@
-"""The two tables that gather an experiment."""
+"""The two tables with all results of an experiment."""
 
 import math
 
@@ -147,7 +147,7 @@ def test_numbers_go_into_the_tables_unchanged():
 @pytest.mark.parametrize("runs", [[RUN], [DIVERGED], [RUN, DIVERGED]], ids=len)
 def test_whole_numbers_stay_whole_in_the_files(runs, tmp_path):
     parts = [rows(0.2, 3.0, 11) for _ in runs]
-    for part in parts:  # as the workflow does it, through files
+    for part in parts:  # through files, as in the workflow
         part.to_csv(tmp_path / "part.csv", index=False)
     mse, settings = gather(
         runs, [pd.read_csv(tmp_path / "part.csv") for _ in runs], [RISING] * len(runs), BASELINE

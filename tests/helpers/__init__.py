@@ -1,1 +1,1 @@
-"""What several test modules make their cases from."""
+"""Helpers that several test modules use."""

@@ -1,4 +1,4 @@
-"""What is measured of a training, as a table of one row."""
+"""The measures of a training, as a table with one row."""
 
 from rnnpipe.dynamics.curvature import BLOCKS
 

@@ -1,4 +1,4 @@
-"""Small invented results, as the workflow has them when it draws and writes the report."""
+"""Small invented results, in the form that the workflow passes to figures and report."""
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ CURES = [
 
 
 class Results:
-    """What the workflow has when it comes to write the report."""
+    """The inputs of the report."""
 
     def __init__(self, folder, recipes=("dumoulin2014", "clipped"), sizes=(50, 100), seeds=(0, 1),
                  utterances=("TRAIN/DR1/FABC0/SI1", "TEST/DR2/MXYZ0/SX2"), seed=0):  # fmt: skip
@@ -140,7 +140,7 @@ class Results:
         return self
 
     def phone_means(self):
-        """Errors by phone and by class, as the tables have them."""
+        """Errors by phone and by class, as in the tables."""
         errors = phone_errors.gather_phone_errors(
             self.settings_keys,
             [self.run_folders[key] / "reconstructions" for key in self.settings_keys],
@@ -182,7 +182,7 @@ GRAPH = {
 
 
 def made(**changed):
-    """How it was made, as far as it was made at all."""
+    """How the report was made, as far as this applies to invented results."""
     given = {
         "config": {"corpus": {"root": None}, "recipes": {"clipped": {"clip_norm": 1.0}}},
         "versions": {"rnnpipe": "0.1.0", "torch": "2.13.0"},
@@ -205,7 +205,7 @@ def horizon():
 
 
 def dynamics(hidden):
-    """What is measured at initialisation, as far as it is drawn."""
+    """The measures at initialisation that are drawn."""
     lags = np.unique(np.geomspace(1, 1000, 20).round()).astype(int)
     median = np.exp(-lags * 8 / hidden)
     row = {"lags": lags, "gradient_median": median, "gradient_p90": 4 * median}
@@ -219,7 +219,7 @@ def phone_segments(rate=16_000):
 
 
 def speech(seed):
-    """Something with the look of speech: a voice of 120 Hz in the vowels, hiss in the rest."""
+    """A signal that looks like speech: a voice of 120 Hz in vowels, and noise elsewhere."""
     rng = np.random.default_rng(seed)
     segments = phone_segments()
     t = np.arange(segments[-1][1]) / 16_000

@@ -1,4 +1,4 @@
-"""Networks with weights of their own, and what they compute, worked out a step at a time."""
+"""Networks with random weights, and their predictions, computed one step at a time."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ def sigmoid(x):
 
 
 def numpy_step(cell, a, h, c, w):
-    """From the input's share `a` and the state h, c of one stream to its next state."""
+    """The next state of one stream, from the part `a` of its input and its state h, c."""
     H = len(h)
     r = h @ w["M"]
     if cell == "gru":
@@ -46,7 +46,7 @@ def weights_of(network) -> dict[str, np.ndarray]:
 
 
 def drawn(cell, order=7, hidden_size=5, seed=0, scale=0.5) -> Network:
-    """A network with all its weights drawn, biases included."""
+    """A network with random weights, including the biases."""
     network = Network(order, NUM_CODES, hidden_size, cell, mean=-3.25, std=417.1)
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)

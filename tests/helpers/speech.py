@@ -1,4 +1,4 @@
-"""Utterances and series made up from noise."""
+"""Utterances and series made from noise."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from rnnpipe.windows.series import Series
 
 
 def made_up(utterance: str, size: int, seed: int = 0) -> Utterance:
-    """An utterance of noise over the whole 16-bit range, phones with gaps between."""
+    """An utterance of noise over the whole 16-bit range, with phones and gaps between them."""
     split, dialect, speaker, sentence = utterance.split("/")
     rng = np.random.default_rng([seed, size])
     samples = rng.integers(-32768, 32768, size).astype(np.int16)
@@ -32,7 +32,7 @@ def made_up(utterance: str, size: int, seed: int = 0) -> Utterance:
 
 
 def series(size: int, order: int, seed: int = 0, name: str = "TRAIN/DR1/FABC0/SX1") -> Series:
-    """An utterance as the networks see it: a smooth signal with `size` samples to predict."""
+    """A smooth signal with `size` samples to predict, in the form that networks use."""
     rng = np.random.default_rng([seed, size])
     samples = np.convolve(rng.normal(0, 900, order + size + 9), np.hanning(10), "valid")
     return Series(name, samples.astype(np.int16), rng.integers(0, 62, size).astype(np.uint8))

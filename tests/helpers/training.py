@@ -47,12 +47,12 @@ def initial(recipe, seed=0, order=ORDER, hidden_size=HIDDEN) -> Network:
 
 
 def flat(network) -> np.ndarray:
-    """All weights in a row."""
+    """All weights in one vector."""
     return np.concatenate([w.ravel() for w in weights_of(network).values()])
 
 
 def gradient_of(network) -> np.ndarray:
-    """All gradients in a row; what has none stays where it is."""
+    """All gradients in one vector; 0 for weights without a gradient."""
     return np.concatenate(
         [
             (torch.zeros_like(w) if w.grad is None else w.grad).double().numpy().ravel()
@@ -72,7 +72,7 @@ def batch_of(speech: Series, dtype=torch.float32) -> Batch:
 
 
 def each(batches):
-    """Batch after batch, without end."""
+    """Yield batches without end."""
     while True:
         yield batches.cut()
         batches.move_on()

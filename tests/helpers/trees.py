@@ -1,4 +1,4 @@
-"""Small corpora on disk, in the layouts in which TIMIT goes round."""
+"""Small corpora on disk, in the layouts of existing copies of TIMIT."""
 
 from pathlib import Path
 

@@ -87,7 +87,7 @@ def command(*arguments):
 
 
 def planned(folder, config):
-    """Which jobs a changed configuration would run, as rule -> settings or folders it runs for."""
+    """The jobs that a changed configuration would run, by rule: their settings or folders."""
     output = snakemake(folder, "--dry-run", config=config)
     jobs = {}
     for block in re.findall(r"^(?:local)?rule \w+:\n(?: +.*\n)+", output, re.MULTILINE):

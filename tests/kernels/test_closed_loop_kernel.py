@@ -14,7 +14,7 @@ NAMES = ("W", "V", "M", "b", "U", "c")
 
 
 def packed(W, V, M, b, U, c) -> Weights:
-    """The weights of a tanh network, which has no second bias."""
+    """The weights of a tanh network; it has no second bias."""
     return Weights(W, V, M, W[:0, 0], b, U, c)
 
 
@@ -124,7 +124,7 @@ def test_arrays_that_do_not_lie_in_order_are_read_right_and_stay_as_they_are():
 
 
 def test_the_fast_tanh_of_float32_is_a_tanh():
-    # One unit that passes its input on: y is the tanh itself.
+    # One unit whose output is its activation: y is the tanh itself.
     x = torch.cat((torch.linspace(-12, 12, 100_001), torch.tensor([1e-30, 1e-6, 88.0, 1e30])))
     signal = torch.stack((x, x))
     one, none = torch.ones(1, 1), torch.zeros(1, 1)

@@ -1,4 +1,4 @@
-"""The compiled loops against their plain twins and against numpy."""
+"""The compiled loops, compared with their plain twins and with numpy."""
 
 import numpy as np
 import pytest
@@ -21,8 +21,8 @@ from rnnpipe.kernels.recurrence import (
 from rnnpipe.kernels.weights import Weights
 
 FAST = {"numba": recur, "fused": _recur_fused}
-# Steps, streams, hidden units; the recurrent product of the last but one is taken in pieces, and
-# that of the last is too large for them.
+# Steps, streams, hidden units. The recurrent product of the last case but one is computed in
+# pieces; that of the last case is too large for pieces.
 SHAPES = [(1, 1, 1), (13, 3, 5), (701, 1, 3), (37, 5, 33), (3, 41, 301), (2, 601, 149)]
 ORDER, PHONES = 6, 5
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
@@ -68,7 +68,7 @@ def results(function, cell, arguments, loss_weights):
 
 
 def relative_error(found, wanted) -> float:
-    # Below 1e-30, where float32 runs out of exponents, all numbers are alike.
+    # Below 1e-30, near the smallest float32, all numbers count as equal.
     return ((found - wanted).norm() / wanted.norm().clamp_min(1e-30)).item()
 
 
@@ -128,7 +128,7 @@ def test_arrays_that_do_not_lie_in_order_are_read_right():
     weights = {name: scattered[name].requires_grad_() for name in WEIGHTS}
     h, _ = called(recur, "gru", scattered | weights)
     assert torch.equal(h, wanted["h"])
-    # A permuted product of the output hands back a gradient that does not lie in order either.
+    # The gradient of a permuted product of the output is not contiguous either.
     (h.permute(2, 1, 0) * loss_weights.permute(2, 1, 0).contiguous()).sum().backward()
     for name, weight in weights.items():
         np.testing.assert_allclose(weight.grad, wanted[f"d{name}"], rtol=0, atol=1e-12)
@@ -162,7 +162,7 @@ def test_saturated_units_neither_overflow_nor_lose_their_sign(cell, dtype):
 
 
 def with_one_step_of(value, cell, dtype):
-    """A problem in which stream 1 meets `value` in the pre-activation of unit 2 at step 3."""
+    """A problem in which the pre-activation of unit 2 in stream 1 is `value` at step 3."""
     arguments, loss_weights = problem(cell, (9, 4, 7), dtype)
     arguments["phones"] %= PHONES - 1
     arguments["phones"][1, 3] = PHONES - 1
@@ -190,7 +190,7 @@ def test_nan_and_infinity_spread_as_in_the_plain_recurrence(cell, bad, dtype):
 def test_a_nan_that_comes_back_reaches_the_gradients(cell):
     arguments, loss_weights = problem(cell, (9, 2, 7))
     if cell == "relu":
-        arguments["b"] += 100  # all units on, so that none keeps the nan from passing
+        arguments["b"] += 100  # all units are active, so that none stops the nan
     loss_weights[5, 3, 1] = np.nan
     found = results(recur, cell, arguments, loss_weights)
     for name in ("dM", "dW", "dV", "db"):
@@ -296,7 +296,7 @@ def test_the_loop_of_the_reconstructions_is_its_plain_twin(cell, feed_back, limi
 
 
 def numpy_free_run(network, context, phones):
-    """The network fed its own predictions, in a list that grows."""
+    """The network fed with its own predictions, in a list that grows."""
     w = weights_of(network)
     samples = list(context)
     h, c = np.zeros(network.hidden_size), np.zeros(network.hidden_size)
@@ -400,7 +400,7 @@ def test_an_utterance_of_one_sample_to_predict():
 
 
 def free_runs_plain(contexts, phones, weights, state, cell, hold_at):
-    """The definition: a step at a time by the plain recurrence, what it said in the next window."""
+    """The definition: one step at a time by the plain recurrence, predictions in later windows."""
     signal, order = contexts, contexts.shape[1]
     for t in range(phones.shape[1]):
         window = torch.cat((signal[:, -order:], signal[:, :1]), 1)

@@ -1,4 +1,4 @@
-"""The baselines against least squares on written-out windows and against plain loops."""
+"""The baselines, compared with least squares on explicit windows and with plain loops."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from rnnpipe.reconstruction.baselines import BLOCK, fit_linear, linear, persiste
 
 
 def coloured(size, seed):
-    """Noise with neighbours alike, and not about 0."""
+    """Noise whose neighbouring samples are similar, with a mean other than 0."""
     rng = np.random.default_rng(seed)
     return (0.3 + np.convolve(rng.normal(size=size + 2), [0.5, 0.8, 0.3], "valid")).astype(
         np.float32
@@ -23,7 +23,7 @@ def windows(signal, order):
 
 
 def loop(signal, order, weights, limit=20.0):
-    """A free run of the linear predictor, a sample at a time."""
+    """A free run of the linear predictor, one sample at a time."""
     samples = list(map(float, signal[:order]))
     for _ in range(signal.size - order):
         y = weights[0] + sum(w * x for w, x in zip(weights[1:], samples[::-1], strict=False))

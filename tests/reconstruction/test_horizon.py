@@ -1,4 +1,4 @@
-"""The error of free runs by how long ago they left the true past."""
+"""The error of free runs by number of samples since the true past."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def utterance(seed):
 
 
 def squared_errors(network, one, start, length):
-    """Of one run that leaves the true past at `start`, by the definition, a sample at a time."""
+    """Errors of one run that starts from the true past at `start`, one sample at a time."""
     weights = {name: value.double().numpy() for name, value in network.state_dict().items()}
     x = ((one.samples - MEAN) / STD).astype(np.float64)
     heard, h, errors = x.copy(), np.zeros(6), []
@@ -43,7 +43,7 @@ def squared_errors(network, one, start, length):
 
 
 def by_stretch(errors, ends):
-    """Means over the stretches that end after so many samples."""
+    """Means over the stretches that end after these numbers of samples."""
     return [errors[a:b].mean() for a, b in zip([0, *ends[:-1]], ends, strict=True)]
 
 
@@ -51,7 +51,7 @@ def test_runs_leave_the_true_past_all_over_the_utterances(network):
     series = [utterance(1), utterance(2)]
     found = horizon_errors(network, series, 20.0)
     length = SIZE // 2  # a run may not be longer than that, so that it can start at many places
-    starts = range(SIZE - length + 1)  # fewer places than runs asked for: each of them
+    starts = range(SIZE - length + 1)  # fewer places than runs: a run starts at each
     errors = [squared_errors(network, one, start, length) for one in series for start in starts]
     speech = np.concatenate([(one.samples[ORDER:] - MEAN) / STD for one in series])
     expected = np.mean(errors, axis=0) / speech.var()

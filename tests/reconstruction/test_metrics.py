@@ -1,4 +1,4 @@
-"""Metrics against numbers worked out by hand."""
+"""Metrics, compared with numbers computed by hand."""
 
 import math
 
@@ -71,11 +71,11 @@ def test_a_first_sample_that_is_no_number_ends_the_horizon_at_once():
 
 
 def test_the_horizon_ends_where_the_error_so_far_passes_a_tenth_of_the_energy():
-    # Silence adds 1 a sample: 160 of 1600 are reached, and not passed, with the 160th.
+    # Silence adds 1 per sample: sample 160 reaches 160 of 1600, but does not exceed it.
     assert horizon_ms(SQUARE, 0 * SQUARE) == 10
     silent_from_800 = np.r_[SQUARE[:800], np.zeros(800)]
     assert horizon_ms(SQUARE, silent_from_800) == 60
-    # The sign turned round adds 4 a sample: 160 with the 40th.
+    # The opposite sign adds 4 per sample: 160 with sample 40.
     assert horizon_ms(SQUARE, -SQUARE) == 2.5
 
 

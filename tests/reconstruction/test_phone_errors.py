@@ -1,4 +1,4 @@
-"""Errors phone by phone against sums by hand."""
+"""Errors phone by phone, compared with sums by hand."""
 
 import numpy as np
 import pandas as pd
@@ -71,7 +71,7 @@ def test_means_by_phone_are_those_over_all_samples_of_it():
     phones = [*PHONES[:2], Segment(700, 1000, "iy"), Segment(1000, 1500, "ae")]
     about = {"recipe": "r", "hidden_size": 5, "seed": 0, "reconstruction": "free_running"}
     segments = pd.DataFrame(phone_errors(target, prediction, phones, ORDER)).assign(**about)
-    # What no training saw does not count.
+    # Held-out utterances do not count.
     segments = pd.concat([segments.assign(set="train"), segments.assign(set="held_out", mse=9.0)])
     classes = mean_phone_errors(segments, "phone_class").set_index("phone_class")
     vowels = classes.loc["vowel"]

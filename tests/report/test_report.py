@@ -20,7 +20,7 @@ from rnnpipe.findings import stability
 from rnnpipe.report import explorer, provenance, sounds
 from rnnpipe.vocabulary import NOTE_UTTERANCE, RECONSTRUCTIONS
 
-pytestmark = pytest.mark.slow  # a page is drawn, written and read for most of these
+pytestmark = pytest.mark.slow  # most of these tests draw, write and read a page
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def results(tmp_path_factory):
 
 
 class Page(HTMLParser):
-    """What a reader gets from the page: rows of tables, text, images, sounds, links."""
+    """The content of the page: rows of tables, text, images, sounds, links."""
 
     def __init__(self, html):
         super().__init__()
@@ -69,7 +69,7 @@ class Page(HTMLParser):
 
 
 def blocks(html):
-    """What lies in the page for its scripts, by id."""
+    """The data in the page for its scripts, by id."""
     found = re.findall(r'<script type="[a-z]+/[a-z]+" id="(\w+)">(.*?)</script>', html, re.DOTALL)
     return dict(found)
 
@@ -92,10 +92,10 @@ def test_the_page_is_one_file_that_asks_for_nothing_else(html, page):
     assert all(address.startswith(("data:", "#")) for address in page.addresses)
     assert "link" not in page.tags and "iframe" not in page.tags
     library = explorer.script()
-    assert html.count(library) == 1  # what it would fetch for maps and formulas, nothing here asks
+    assert html.count(library) == 1  # its addresses for maps and formulas are never requested here
     visible = re.sub(r"data:[^\"]*|<script type=.*?</script>", "", html.replace(library, ""))
     assert not re.search(r"https?:|//[a-z]|@import|url\(", visible)
-    assert "default-src 'none'" in html  # and the browser is told to hold us to it
+    assert "default-src 'none'" in html  # and the browser enforces it
 
 
 def test_every_setting_has_its_row_and_its_section_also_the_diverged_one(results, page):
@@ -196,7 +196,7 @@ def test_the_summary_follows_the_numbers(results):
     assert "It is better than silence, worse than persistence and linear." in text
     assert "It is worse than every baseline. Left to itself, no network here comes closer" in text
 
-    mse.loc[networks & free, "nmse"] = 0.995  # below 1, but no better than silence for that
+    mse.loc[networks & free, "nmse"] = 0.995  # below 1, but still level with silence
     text = Page(results.page(mse=mse)).text
     assert "It is better than persistence, level with silence and linear. Left to itself" in text
 
@@ -234,7 +234,7 @@ def test_a_free_run_that_was_cut_off_is_never_the_best(results):
     mse = results.mse.copy()
     cut_off = mse["stopped_at"].notna() & (mse["status"] == "ok")
     assert cut_off.any()
-    mse.loc[cut_off, "nmse"] = 0.5  # silence after the cut scores better than the other runs
+    mse.loc[cut_off, "nmse"] = 0.5  # low because of the silence after the cut
     recipe, hidden, _ = mse.loc[cut_off, ["recipe", "hidden_size", "seed"]].iloc[0]
     card = Page(results.page(mse=mse)).text.split("On its own")[1].split("Error by setting")[0]
     assert f"Best: {recipe}, {hidden:.0f} hidden units" not in card

@@ -1,4 +1,4 @@
-"""What a training sees at a time: batches that read utterances from end to end."""
+"""Batches that read utterances from end to end."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ SIZES = (90, 41, 7, 203)
 
 
 def numbered(order):
-    """Utterances in which a sample says who it is: 1000 x (1 + utterance) + position."""
+    """Utterances whose samples encode their place: 1000 x (1 + utterance) + position."""
     made = [
         Series(
             str(u),
@@ -117,7 +117,7 @@ def test_a_carried_state_makes_chunks_one_long_pass():
 def test_a_training_carries_the_state_from_update_to_update(carry_state):
     utterances = [series(83, ORDER), series(41, ORDER, 1)]
     options = {"streams": 3, "steps": 11, "carry_state": carry_state}
-    # Steps too small to move a weight: what is left of the training are its batches and states.
+    # The steps are too small to change a weight, so only batches and states matter.
     recipe = Recipe(**options, updates=20, optimizer="sgd", learning_rate=1e-30)
     found = run(recipe, utterances, seed=4)
     losses = []

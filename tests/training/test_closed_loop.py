@@ -1,4 +1,4 @@
-"""Training on a network's own samples: where the streams are, what they learn from, what comes."""
+"""Training on a network's own samples: the streams, the gradients, and the results."""
 
 import os
 from dataclasses import replace
@@ -48,7 +48,7 @@ def rolled(network, recipe, speech, streams, share, threads=1):
 
 
 def at_places(speech, network, places):
-    """Streams at (utterance, position), with true windows and made-up states."""
+    """Streams at (utterance, position), with true windows and random states."""
     utterance, position = (torch.tensor(part) for part in zip(*places, strict=True))
     at = (speech.begins[utterance] + position)[:, None] + torch.arange(speech.order)
     state = torch.rand(len(places), network.hidden_size, generator=torch.manual_seed(3)) - 0.5
@@ -246,7 +246,7 @@ def test_noise_falls_on_the_windows_and_not_on_the_targets():
     one = series(83, ORDER)
     speech, (signal,), _ = speech_of(one)
     network = drawn("tanh")
-    network.U.data.zero_()  # it predicts c = 0.5 or so, whatever it hears
+    network.U.data.zero_()  # it predicts about c = 0.5 for any input
     streams = beginnings(network, speech, 2)
     errors = [
         rolled(network, replace(RECIPE, input_noise=noise), speech, streams, 1.0)[0]
@@ -287,7 +287,7 @@ def test_the_free_run_is_tried_on_the_way_and_the_best_network_kept(monkeypatch)
         return nmse(signal[ORDER:], free_run(network, signal[:ORDER], one.phones).samples)
 
     monkeypatch.setattr("rnnpipe.training.train.FREE_RUNS", 5)
-    # Steps that are too large: the last network is hardly ever the best.
+    # The steps are too large, so that the last network is hardly ever the best.
     recipe = replace(RECIPE, learning_rate=0.1, updates=20)
     kept = []
     for seed in range(5):
@@ -334,7 +334,7 @@ def test_the_closed_loop_holds_every_free_run_and_teacher_forcing_does_not():
         for seed in range(3):
             network = train(recipe, [one], hidden_size=48, seed=seed, mean=mean, std=std).network
             errors.append(nmse(signal[20:], free_run(network, signal[:20], one.phones).samples))
-    # With teacher forcing one run or the other holds by luck, even that of a processor's rounding.
+    # With teacher forcing, a run may follow by chance, even by the rounding of a processor.
     assert max(found["closed_loop"]) < 0.02
     assert max(found["truncated"]) > 0.1
 

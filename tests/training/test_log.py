@@ -1,4 +1,4 @@
-"""What a training keeps: snapshots, the first rise, divergence, and its files."""
+"""The record of a training: snapshots, the first rise, divergence, and its files."""
 
 import json
 import math
@@ -76,7 +76,7 @@ def test_a_gradient_beyond_all_numbers_is_a_rise_at_once(tmp_path):
 
 
 def strict(text):
-    """JSON without the NaN and Infinity that Python would let pass."""
+    """Parse JSON, and refuse NaN and Infinity, which Python accepts."""
 
     def refuse(name):
         raise AssertionError(f"{name} is no JSON")
@@ -104,7 +104,7 @@ def test_the_weights_after_a_divergence_are_those_of_the_last_sane_update():
     recipe = Recipe(cell="relu", optimizer="sgd", learning_rate=0.15, momentum=0.9, updates=50)
     found = run(recipe)
     assert found.diverged_at > 2
-    # Of the update before, which still measured a sane error, the step is what drove it mad.
+    # The update before still measured a normal error; its step made the training diverge.
     before = run(replace(recipe, updates=found.diverged_at - 2))
     assert before.diverged_at is None
     assert np.array_equal(flat(found.network), flat(before.network))

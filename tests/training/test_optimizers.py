@@ -1,4 +1,4 @@
-"""What moves the weights: optimisers, clipping, decay and noise, against their formulas."""
+"""Optimisers, clipping, decay and noise, compared with their formulas."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""SOAP against its formulas in float64 numpy, and on what it is there for."""
+"""SOAP, compared with its formulas in float64 numpy, and on the problem that it is for."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def test_a_stack_is_one_matrix():
 @pytest.mark.parametrize("seed", [0, 1])
 def test_inputs_that_are_all_but_equal_do_not_hold_it_up(seed):
     rng = np.random.default_rng(seed)
-    # Neighbours in a window of speech: a slow signal, in which fine differences are what counts.
+    # Like a window of speech: a slow signal, in which fine differences between neighbours matter.
     inputs = np.cumsum(np.cumsum(rng.normal(size=(400, 12)), axis=1), axis=1)
     inputs = torch.tensor(inputs / inputs.std())
     wanted = inputs @ torch.tensor(rng.normal(size=(12, 3)))

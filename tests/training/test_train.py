@@ -1,4 +1,4 @@
-"""Training against arithmetic by hand: the first updates, history, seeds, and sense."""
+"""Training, compared with arithmetic by hand: first updates, history, seeds, plausibility."""
 
 import math
 
@@ -101,7 +101,7 @@ def test_the_first_updates_of_the_note_are_those_worked_out_by_hand():
     moved = [
         np.abs(w[name] - start).max() for name, start in weights_of(start).items() if w[name].size
     ]
-    assert min(moved) > 1e-5  # what is compared is far larger than what is allowed
+    assert min(moved) > 1e-5  # the changes are far larger than the tolerance
 
 
 def test_one_pass_in_float64_leaves_the_gradient_worked_out_by_hand():
@@ -168,7 +168,7 @@ def test_an_epoch_of_streams_is_as_many_samples_as_the_utterances_have():
     found = run(recipe, [series(330, ORDER)])
     assert len(found.history) == 100  # 33 samples each
     assert found.history["epoch"].iloc[-1] == found.samples / 330
-    assert 9 < found.history["epoch"].iloc[-1] <= 10  # less what was padding
+    assert 9 < found.history["epoch"].iloc[-1] <= 10  # less because of padding
     assert found.final_mse == pytest.approx(found.history["mse"][-10:].mean())
 
 

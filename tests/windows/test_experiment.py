@@ -1,4 +1,4 @@
-"""Picking utterances, and their statistics."""
+"""Selecting utterances, and their statistics."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Phones on their own: how they are named, picked, cut out, and kept apart."""
+"""Single phones as items: their ids, their selection, their samples, and their overlap."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def pick(*patterns, **more):
         ("TRAIN/*/*/*/ow-*", [f"{FIRST}/ow-60-95", f"{FIRST}/ow-110-150", f"{SECOND}/ow-5-50"]),
         ("*/ax", [f"{SECOND}/ax-50-80"]),
         (f"{FIRST}/ax-h", [f"{FIRST}/ax-h-95-110"]),
-        ("*/h#", [f"{FIRST}/h#-0-40"]),  # of the other one nothing is left to predict
+        ("*/h#", [f"{FIRST}/h#-0-40"]),  # the other one has no sample to predict
         ("TRAIN/*", [FIRST, SECOND]),
     ],
 )

@@ -1,4 +1,4 @@
-"""Windows in Parquet: what is written is what is read back, and a failure leaves nothing."""
+"""Windows in Parquet: data is read back as written, and a failure leaves no files."""
 
 import json
 import weakref
@@ -240,7 +240,7 @@ def test_the_table_of_utterances(extracted):
 
 
 def test_statistics_do_not_cancel():
-    # Deviation 0.5 about 30000 over 10^8 samples: in float64 sums of squares it would drown.
+    # A deviation of 0.5 around 30000 over 10^8 samples would be lost in float64 sums of squares.
     sums = ExactSums()
     part = np.tile(np.array([30_000, 30_001], np.int16), 500_000)
     for _ in range(100):

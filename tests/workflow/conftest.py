@@ -1,4 +1,4 @@
-"""A finished run that all tests of the workflow look at."""
+"""A finished run that all tests of the workflow share."""
 
 import pytest
 import yaml
@@ -18,6 +18,6 @@ def finished(tmp_path_factory):
 
 @pytest.fixture
 def run(finished):
-    """The finished folder, with its configuration put back afterwards."""
+    """The finished folder; its configuration is restored afterwards."""
     yield finished
     (finished / "config.yaml").write_text(yaml.safe_dump(TINY))

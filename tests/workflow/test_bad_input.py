@@ -1,4 +1,4 @@
-"""Bad input is answered in plain lines, and all at once."""
+"""Bad input: all problems are reported together, in plain lines."""
 
 import shutil
 

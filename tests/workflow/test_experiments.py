@@ -97,7 +97,7 @@ def test_phones_are_learnt_and_others_held_out(finished, tmp_path):
 
 
 def test_a_closed_loop_has_the_same_bytes_on_one_core_and_on_two(tmp_path):
-    # As large as those that people train: small products are not split over threads anyhow.
+    # As large as real ones, because small products are never split over threads.
     config = changed(experiment={"recipes": ["closed"], "hidden_sizes": [320]})
     closed = {"updates": 12, "warm_up": 0.25, "streams": 48, "steps": 150, "optimizer": "soap"}
     config["recipes"]["closed"] = closed | {"backpropagation": "closed_loop"}
@@ -142,7 +142,7 @@ def test_after_ctrl_c_the_same_command_goes_on(finished, tmp_path):
             start_new_session=True,
             stdout=said,
             stderr=said,
-            # As on a terminal: a shell's background job inherits that Ctrl-C is ignored.
+            # As on a terminal; a background job of a shell would inherit that Ctrl-C is ignored.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         deadline = time.monotonic() + 120

@@ -1,4 +1,4 @@
-"""The 2014 note comes out as published."""
+"""The results of the 2014 note are reproduced."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What a run leaves behind."""
+"""The files that a run writes."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What the README shows works as it stands there."""
+"""The examples in the README work as written."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ from helpers.workflow import REPOSITORY
 
 
 def test_the_lines_for_a_notebook_run_on_a_finished_run(finished):
-    """The README names a setting and an utterance of the default experiment; here are others."""
+    """The README uses a setting of the default experiment; this run has other settings."""
     [lines] = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.S)
     assert '["clipped", 100, 0]' in lines and '"TRAIN/DR1/*"' not in lines
     lines = lines.replace('["clipped", 100, 0]', '["clipped", 5, 0]')

@@ -1,4 +1,4 @@
-"""A changed configuration or corpus runs exactly what it touches."""
+"""After a change of configuration or corpus, exactly the jobs that depend on it run again."""
 
 import os
 import re
