@@ -2,8 +2,8 @@
 
     python benchmarks/closed_loop.py
 
-One update's forward and backward pass at the size of workflow/presets/closed_loop.yaml, in turns,
-on one thread; prints the best time of each and their ratio.
+Runs the forward and backward pass of one update at the size of workflow/presets/closed_loop.yaml,
+both versions in turn, on one thread. Prints the best time of each and their ratio.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from rnnpipe.model import Network  # noqa: E402
 
 
 def problem(steps: int, streams: int, hidden_size: int, order: int = 200, phones: int = 62):
-    """Inputs of a free roll-out, and the weights of a network that neither swells nor fades."""
+    """Inputs of a free roll-out, and the weights of a network that neither explodes nor decays."""
     inputs = (
         torch.randn(order + steps, streams),
         torch.ones(steps, streams),

@@ -3,12 +3,12 @@
     pip install lhotse
     python benchmarks/extraction.py [--times N] [--repeat R]
 
-Makes a tree of N x 6,300 utterances (about 5.4 hours each) from the mini-TIMIT, then, R times in
-turn, writes all of it to Parquet (samples, labels, windows), the shards shared by two processes,
-and lets lhotse, in one process, write its manifests, which hold no samples. Prints seconds, their
-ratio, peak memory of a process, bytes on disk for each byte of raw audio, and what it takes to read
-one utterance back; medians over R.
-Both sides are timed as whole processes, imports included.
+Makes a tree of N x 6,300 utterances (about 5.4 hours each) from the mini-TIMIT. Runs both sides in
+turn, R times: rnnpipe writes everything to Parquet (samples, labels, windows), with the shards
+divided between two processes; lhotse, in one process, writes its manifests, which hold no samples.
+Prints seconds, their ratio, peak memory of a process, bytes on disk for each byte of raw audio, and
+the cost of reading one utterance back; medians over R. Both sides are timed as whole processes,
+including imports.
 """
 
 import argparse
@@ -89,10 +89,10 @@ prepare_timit(sys.argv[1], sys.argv[2], num_phones=48, num_jobs=1)
 
 
 def make_tree(root: Path, times: int) -> None:
-    """Write 630 speakers of 10 utterances, the rest of `times` by hard links.
+    """Write 630 speakers with 10 utterances each, and the other `times` as hard links.
 
-    In data/TEST are the speakers of the core test and development sets, whom alone lhotse reads
-    there; all others are in data/TRAIN, so that both sides read all utterances.
+    data/TEST has the speakers of the core test and development sets, because lhotse reads only
+    these there. All others are in data/TRAIN, so that both sides read all utterances.
     """
     with tempfile.TemporaryDirectory() as folder:
         write_minitimit(Path(folder, "mini"))
@@ -116,7 +116,7 @@ def make_tree(root: Path, times: int) -> None:
 
 
 def write_joined(parts: list[Utterance], path: Path) -> None:
-    """Write utterances, one after the other, as one."""
+    """Write several utterances, joined, as one utterance."""
     starts = np.cumsum([0, *(part.samples.size for part in parts)])
     samples = np.concatenate([part.samples for part in parts])
     soundfile.write(path.with_suffix(".WAV"), samples, 16_000, format="NIST", subtype="PCM_16")
@@ -132,7 +132,7 @@ def write_joined(parts: list[Utterance], path: Path) -> None:
 
 
 def run(program: str, *arguments: str) -> str:
-    """Run a program in a Python of its own, with one thread; return what it printed."""
+    """Run a program in a new Python process, with one thread; return its output."""
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
         check=True,
@@ -143,7 +143,7 @@ def run(program: str, *arguments: str) -> str:
 
 
 def seconds(program: str, *arguments: str) -> float:
-    """Return how long a program took."""
+    """Return the duration of a program."""
     started = time.perf_counter()
     run(program, *arguments)
     return time.perf_counter() - started

@@ -2,7 +2,7 @@
 
     python benchmarks/gpu.py [--repeat R]
 
-The peers are those of benchmarks/kernels.py. Prints medians of R turns in which both sides are run
+The peers are those of benchmarks/kernels.py. Prints medians of R turns; each turn runs both sides
 one after the other.
 """
 
@@ -18,7 +18,7 @@ AT_ONCE = (1, 64, 1024)  # utterances
 
 
 def run_at_once(utterances: int, hidden_size: int):
-    """Let one network reconstruct many utterances in one launch."""
+    """Reconstruct many utterances with one network in one launch."""
     weights = network(hidden_size).cuda().weights
     arguments = (
         torch.randn(utterances, ORDER),

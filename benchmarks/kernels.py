@@ -2,9 +2,9 @@
 
     python benchmarks/kernels.py [--repeat R] [--figure FILE]
 
-The peers are given their input for nothing: the windows of k = 200 samples, cut out and laid side
-by side with one-hot phones, are made before the clock starts. Prints medians of R turns in which
-both sides are run one after the other, and draws the cost of a sample over the hidden size.
+The time to prepare the peers' input is not counted: the windows of k = 200 samples, joined with
+one-hot phones, are made before the clock starts. Prints medians of R turns; each turn runs both
+sides one after the other. Draws the cost of a sample over the hidden size.
 """
 
 import argparse
@@ -27,13 +27,13 @@ from rnnpipe.reconstruction.reconstruct import free_run, teacher_forced
 
 ORDER, PHONES = 200, 62
 UTTERANCE = 20_800  # samples: 1.3 s, about that of the 2014 note
-AT_ONCE = 64  # free runs side by side
+AT_ONCE = 64  # free runs in parallel
 PHONE = 1_300  # samples: 80 ms, the mean of TIMIT
 SIZES = (25, 50, 100, 200, 400, 800, 1600)
 
 
 class Peer(nn.Module):
-    """The same network out of torch.nn.RNN: a dense product with windows and one-hot phones."""
+    """The same network with torch.nn.RNN: a dense product with windows and one-hot phones."""
 
     def __init__(self, hidden_size: int) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ def network(hidden_size: int) -> Network:
 def training(
     hidden_size: int, streams: int, steps: int, device: str = "cpu"
 ) -> tuple[Callable, Callable]:
-    """One update's gradient: forward, loss and backward; ours and the peer's."""
+    """The gradient of one update: forward, loss and backward; ours and the peer's."""
     signal, phones, inputs = (part.to(device) for part in speech(streams, steps))
     target = signal[:, ORDER:]
     mine, peer = network(hidden_size).to(device), Peer(hidden_size).to(device)
@@ -80,7 +80,7 @@ def training(
 
 
 def free_running(hidden_size: int, steps: int) -> tuple[Callable, Callable]:
-    """A free run, ours and one with torch.nn.RNNCell, a step at a time."""
+    """A free run: ours, and one with torch.nn.RNNCell, one step at a time."""
     mine, cell = network(hidden_size), nn.RNNCell(ORDER + PHONES, hidden_size)
     out = nn.Linear(hidden_size, 1)
     context = torch.randn(ORDER)
@@ -118,7 +118,7 @@ def seconds(work: Callable[[], None]) -> float:
 
 
 def medians(works: dict[str, Callable[[], None]], repeat: int) -> dict[str, float]:
-    """Run the works in turn, once unmeasured and then `repeat` times; return median seconds."""
+    """Run the functions in turn, once to warm up and then `repeat` times; return median seconds."""
     times = [{name: seconds(work) for name, work in works.items()} for _ in range(repeat + 1)]
     return {name: statistics.median(turn[name] for turn in times[1:]) for name in works}
 
@@ -134,7 +134,7 @@ def products() -> dict[str, Callable[[], None]]:
 
 
 def draw(costs: dict[str, list[float]], path: Path) -> None:
-    """Draw microseconds a sample over hidden units, beside the growth of the work."""
+    """Draw microseconds per sample over hidden units, with the growth of the work."""
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     for name, values in costs.items():
         axes.loglog(SIZES, values, "o-", label=name)

@@ -1,10 +1,10 @@
-"""How window files could be packed: time to write and bytes on disk, each way.
+"""Ways to encode and compress window files: time to write, and bytes on disk.
 
     python benchmarks/packing.py [--repeat R]
 
-Writes the windows of the mini-TIMIT the way the product does and in every other way that was
-considered. Prints medians of R turns: the processor's seconds for an hour of speech, and bytes on
-disk for each byte of raw audio.
+Writes the windows of the mini-TIMIT as rnnpipe does, and in every other way that was considered.
+Prints medians of R turns: CPU seconds for an hour of speech, and bytes on disk for each byte of raw
+audio.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def packings() -> dict[str, dict]:
 
 
 def write(table: pa.Table, path: Path, packing: dict) -> float:
-    """Write the file; return the processor's seconds."""
+    """Write the file; return the CPU seconds."""
     started = time.process_time()
     with pq.ParquetWriter(path, table.schema, **packing) as writer:
         writer.write_table(table, ROWS)
