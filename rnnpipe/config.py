@@ -105,14 +105,14 @@ def _number_in_text(text: Any, schema: Mapping[str, Any]) -> str:
     if not math.isfinite(number):
         return ""
     written = yaml.safe_dump(int(number) if number.is_integer() else number).split()[0]
-    return f" (YAML takes {text} for text; write {written})"
+    return f" (YAML reads {text} as text; write {written})"
 
 
 def _contradictions(config: Mapping[str, Any]) -> Iterator[tuple[list, str]]:
     """Find errors that a schema cannot: names that do not exist, keys that exclude each other."""
     for name in config["recipes"]:
         if not isinstance(name, str):
-            yield ["recipes", name], f"the recipe's name {name!r} is no text; put it in quotes."
+            yield ["recipes", name], f"the recipe's name {name!r} is not text; put it in quotes."
     known = list(map(str, config["recipes"]))
     experiment = config["experiment"]
     named = [(["recipes", i], name) for i, name in enumerate(experiment["recipes"])]

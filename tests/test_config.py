@@ -166,7 +166,7 @@ feedback_noise: none -> feedback_noise: null
     16: reconstruct.feedback_noise is None; it must be none, training or a number from 0 to 1000000.
 feedback_noise: none -> feedback_noise: 1e-2
     16: reconstruct.feedback_noise is '1e-2'; it must be none, training or a number from 0 to \
-1000000 (YAML takes 1e-2 for text; write 0.01).
+1000000 (YAML reads 1e-2 as text; write 0.01).
 length: 3200 -> length: 0
     5: windows.length is 0; it must be a whole number from 1 to 1000000.
 order: 200 -> order: 0.5
@@ -189,13 +189,13 @@ rate: 0.01 -> rate: .nan
     25: recipes.note.learning_rate is nan; it must be a number above 0 and up to 1000000.
 rate: 0.01 -> rate: 1e-2
     25: recipes.note.learning_rate is '1e-2'; it must be a number above 0 and up to 1000000 \
-(YAML takes 1e-2 for text; write 0.01).
+(YAML reads 1e-2 as text; write 0.01).
 rate: 0.01 -> rate: 1e-6
     25: recipes.note.learning_rate is '1e-6'; it must be a number above 0 and up to 1000000 \
-(YAML takes 1e-6 for text; write 1.0e-06).
+(YAML reads 1e-6 as text; write 1.0e-06).
 epochs: 500 -> epochs: 5e2
     26: recipes.note.epochs is '5e2'; it must be a whole number from 1 to 1000000000 \
-(YAML takes 5e2 for text; write 500).
+(YAML reads 5e2 as text; write 500).
 cell: sigmoid -> cell: sigmod
     24: recipes.note.cell is 'sigmod'; it must be sigmoid, tanh, relu, gru or lstm.
 seeds: [0] -> seeds: [4294967296]
@@ -236,7 +236,7 @@ epochs: 500 -> # 500
 cell: gru -> momentum: 0.9
     31: recipes.gated: momentum belongs to the optimizer sgd; adam has its own.
 note: -> 2014:
-    23: the recipe's name 2014 is no text; put it in quotes.
+    23: the recipe's name 2014 is not text; put it in quotes.
     9: there is no recipe 'note'; known: 2014, clipped, gated.
 restrict: {} -> only: {}
     12: 'experiment.only' is called 'experiment.restrict' now.

@@ -113,6 +113,6 @@ def read_lines(path: Path) -> list[str]:
     for number, line in enumerate(lines, start=1):
         if control := _CONTROL.search(line):
             raise CorpusError(
-                [f"{path}, line {number}: the control character {control[0]!r} is no text."]
+                [f"{path}, line {number}: the control character {control[0]!r} is not text."]
             )
     return lines

@@ -47,13 +47,13 @@ def decode_riff(data: bytes) -> np.ndarray:
         raise Refused(f"the samples have {bits} bits; 16, 24 and 32 are read.")
     width = bits // 8
     if frame_bytes != width:
-        raise Refused(f"the 'fmt ' chunk gives a sample of {bits} bits {frame_bytes} bytes.")
+        raise Refused(f"the 'fmt ' chunk has {bits} bits but {frame_bytes} bytes per sample.")
 
     pcm = chunks.get(b"data")
     if pcm is None:
         raise Refused("the RIFF file has no 'data' chunk, which holds the samples.")
     if len(pcm) % width:
-        raise Refused(f"the 'data' chunk's {len(pcm)} bytes are no whole number of samples.")
+        raise Refused(f"the 'data' chunk's {len(pcm)} bytes are not a whole number of samples.")
     # Keep the two upper bytes of each little-endian sample.
     upper = np.frombuffer(pcm, np.uint8).reshape(-1, width)[:, -2:]
     return np.ascontiguousarray(upper).view("<i2").ravel().astype(np.int16)
@@ -71,7 +71,7 @@ def _riff_chunks(data: bytes) -> dict[bytes, memoryview]:
         if start > len(data) or not re.fullmatch(rb"[ -~]{4}", name):
             raise Refused(
                 f"{len(data) - position} bytes follow the {_quoted(previous)} chunk by its "
-                "declared size, and they are no chunk; the file is damaged."
+                "declared size, and they are not a chunk; the file is damaged."
             )
         (size,) = struct.unpack_from("<I", data, position + 4)
         if start + size > len(data):

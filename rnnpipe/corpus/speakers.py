@@ -79,7 +79,7 @@ def read_speakers(path: str | Path) -> dict[str, Speaker]:
         before = speakers.setdefault(speaker.speaker, speaker)
         if before is not speaker:
             problems.append(
-                f"{path}, line {number}: {speaker.speaker} stands in line {before.line} already."
+                f"{path}, line {number}: {speaker.speaker} is already in line {before.line}."
             )
     if problems:
         raise CorpusError(problems)

@@ -114,7 +114,7 @@ def _sphere_header(data: bytes) -> tuple[dict[str, str], int]:
     size = int(opening[1])
     if size > len(data):
         raise Refused(
-            f"the SPHERE header is cut off ({size} bytes long by its own account, but the file "
+            f"the SPHERE header is cut off (it declares {size} bytes, but the file "
             f"has {len(data)}); copy it again from the source."
         )
 

@@ -48,7 +48,7 @@ def standard_split(name: str) -> Callable[[str], bool]:
         If there is no such split.
     """
     if name not in STANDARD_SPLITS:
-        raise KeyError(f"{name!r} is no standard split; they are {', '.join(STANDARD_SPLITS)}")
+        raise KeyError(f"{name!r} is not a standard split; they are {', '.join(STANDARD_SPLITS)}")
     base = name.removesuffix(_WITHOUT_SA)
     with_sa = base == name
     folder = "TRAIN" if base == "train" else "TEST"

@@ -98,7 +98,7 @@ def write_minitimit(root: str | Path) -> None:
     """
     root = Path(root)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise RnnpipeError(f"{root}: is there already; the mini-TIMIT needs a new or empty folder.")
+        raise RnnpipeError(f"{root}: exists already; the mini-TIMIT needs a new or empty folder.")
     speakers = _read_table("speakers.csv")
     texts = {row["sentence"]: row["text"] for row in _read_table("sentences.csv")}
 

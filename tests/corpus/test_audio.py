@@ -137,7 +137,7 @@ BAD = {
     "shortened without a header": (b"ajkg\2\xfb\xb1\x70", "compressed with shorten"),
     "RIFF cut in the data": (riff(form(), pcm16())[:-3], "declares 14 bytes, but 11 follow"),
     "RIFF cut behind fmt": (riff(form(), pcm16())[:36], "RIFF header declares 50 bytes, but 28"),
-    "RIFF cut in a chunk's name": (riff(form(), pcm16())[:39], "they are no chunk"),
+    "RIFF cut in a chunk's name": (riff(form(), pcm16())[:39], "they are not a chunk"),
     "RIFF cut behind WAVE": (riff(form(), pcm16())[:12], "RIFF header declares 50 bytes, but 4"),
     "RIFF cut in WAVE": (riff(form(), pcm16())[:10], "neither NIST SPHERE nor RIFF WAV"),
     "RIFF data too long": (
@@ -157,14 +157,17 @@ BAD = {
     "RIFF without data": (riff(form()), "no 'data' chunk"),
     "RIFF with data twice": (riff(form(), pcm16(), pcm16()), "two 'data' chunks"),
     "RIFF without samples": (riff(form(), pcm16([])), "no samples follow"),
-    "RIFF with half a sample": (riff(form(), chunk(b"data", b"abc")), "no whole number of samples"),
+    "RIFF with half a sample": (
+        riff(form(), chunk(b"data", b"abc")),
+        "not a whole number of samples",
+    ),
     "RIFF stereo": (riff(form(channels=2), pcm16()), "2 channels; only mono"),
     "RIFF 44.1 kHz": (riff(form(rate=44100), pcm16()), "the sampling rate is 44100 Hz"),
     "RIFF 8 bits": (riff(form(bits=8), pcm16()), "the samples have 8 bits"),
     "RIFF floating point": (riff(form(encoding=3, bits=32), pcm16()), "3 (floating point)"),
     "RIFF with a false frame size": (
         riff(form().replace(struct.pack("<HH", 2, 16), struct.pack("<HH", 4, 16)), pcm16()),
-        "a sample of 16 bits 4 bytes",
+        "16 bits but 4 bytes per sample",
     ),
 }
 

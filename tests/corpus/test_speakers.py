@@ -111,7 +111,7 @@ def test_a_man_and_a_woman_may_have_the_same_initials(tmp_path):
         "CJF0  F  9  TRN": "line 6: a speaker's initials, sex",
         "CJF0  F  1": "line 6: a speaker's initials, sex",
         "CJF0  F  1  DEV": "line 6: a speaker's initials, sex",
-        "CJF0  F  1  TRN  ": "line 6: FCJF0 stands in line 4 already",
+        "CJF0  F  1  TRN  ": "line 6: FCJF0 is already in line 4",
     }.items(),
 )
 def test_a_bad_row_is_reported_with_its_line(tmp_path, row, cause):

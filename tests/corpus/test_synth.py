@@ -289,7 +289,7 @@ def test_female_voices_are_higher_than_male_voices(corpus, utterances):
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("chapter one")
-    with pytest.raises(RnnpipeError, match="is there already"):
+    with pytest.raises(RnnpipeError, match="exists already"):
         write_minitimit(tmp_path)
     assert contents(tmp_path) == {Path("thesis.txt"): b"chapter one"}
 

@@ -21,6 +21,6 @@ with job(snakemake):
         rejected.drop_duplicates().to_csv(temporary, index=False)
     if not gather_utterances(snakemake.input.tables, snakemake.output.utterances):
         raise RnnpipeError(
-            f"{snakemake.params.root}: no utterance is good (corpus.root); "
+            f"{snakemake.params.root}: no utterance could be read (corpus.root); "
             "results/corpus/shards/*.csv say why."
         )
