@@ -374,13 +374,13 @@ def signed(value: float) -> str:
 
 
 def _mean(values: Iterable[float]) -> float:
-    listed = list(values)
-    return sum(listed) / len(listed)
+    numbers = list(values)
+    return sum(numbers) / len(numbers)
 
 
 def _span(values: Iterable[float], write: Callable[[float], str]) -> str:
-    listed = list(values)
-    low, high = write(min(listed)), write(max(listed))
+    numbers = list(values)
+    low, high = write(min(numbers)), write(max(numbers))
     return low if low == high else f"{low} to {high}"
 
 

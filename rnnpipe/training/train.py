@@ -41,18 +41,14 @@ def train(
 ) -> TrainedRun:
     """Train one network on utterances.
 
-    A divergence raises no error, but is a result: see `TrainedRun.diverged_at`.
-
     Parameters
     ----------
     recipe : Recipe
         How to train.
     series : sequence of Series
         The training utterances, all with the same order.
-    hidden_size : int
-        Number of hidden units.
-    seed : int
-        For the initial weights, the batches and all noise; equal seeds give equal bytes on a CPU.
+    hidden_size, seed : int
+        Hidden units, and the seed of all that is random; equal seeds give equal bytes on a CPU.
     mean, std : float
         Of the training samples; used to standardise them.
     num_phones : int
@@ -60,22 +56,22 @@ def train(
     device : torch.device or str
         Where to train; the closed loop always runs on the CPU.
     threads : int
-        How many groups of streams of a closed loop may be computed in parallel; results do not
-        depend on it.
+        Groups of streams of a closed loop computed in parallel; results do not depend on it.
 
     Returns
     -------
     TrainedRun
+        A divergence raises no error, but is a result: see `TrainedRun.diverged_at`.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = Network(series[0].order, num_phones, hidden_size, recipe.cell, mean=mean, std=std)
         training = begin(recipe, series, network, torch.device(device), threads)
-        for update in progress(range(1, training.num_updates + 1), "training"):
+        for update in progress(training.updates, "training"):
             rate = training.set_learning_rate(update)
             error, samples = training.passes.next_pass()
             training.add_to_log(update, error, samples, *clip(network, recipe), rate)
-            if training.log.diverged_at is not None:
+            if training.diverged:
                 break
             training.step(rate)
         return training.finish()
@@ -140,17 +136,27 @@ class Training:
 
     def finish(self) -> TrainedRun:
         """Measure the error after the last step, and choose which weights the training returns."""
-        if self.log.diverged_at is None:
+        if not self.diverged:
             error, _ = self.passes.next_pass()
             self.log.end(error)
         wall_seconds = time.perf_counter() - self.started
-        if self.log.diverged_at is not None:
+        if self.diverged:
             self.network.load_state_dict(self.log.sane)
         elif self.log.best is not None:
             lowest, weights = self.log.best
             if lowest < free_running_nmse(self.network, self.series):
                 self.network.load_state_dict(weights)
         return self.log.close(wall_seconds)
+
+    @property
+    def updates(self) -> range:
+        """Numbers of the updates, from 1."""
+        return range(1, self.num_updates + 1)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the error has left all bounds."""
+        return self.log.diverged_at is not None
 
     @property
     def closed_loop(self) -> bool:

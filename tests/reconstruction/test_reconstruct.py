@@ -219,7 +219,7 @@ def test_noise_is_fed_back_with_the_prediction():
     assert run.samples.tolist() == [2.5, 4, 8, 16.25]
 
 
-def test_noise_has_its_deviation_and_hangs_on_seed_and_utterance_alone():
+def test_noise_has_its_deviation_and_depends_only_on_seed_and_utterance():
     one = feedback_noise("TRAIN/A", 20_000, 0.3, 1)
     assert one.dtype == np.float32 and one.std() == pytest.approx(0.3, rel=0.03)
     assert one.tobytes() == feedback_noise("TRAIN/A", 20_000, 0.3, 1).tobytes()
