@@ -34,7 +34,7 @@ def problem(steps: int, streams: int, hidden_size: int, order: int = 200, phones
 def seconds(function, inputs, weights) -> float:
     """CPU time of one forward and backward pass."""
     started = time.process_time()
-    y, _, _ = function(*inputs, weights)
+    y, _, _ = function(*inputs, weights, "tanh")
     torch.autograd.grad((y**2).mean(), [weight for weight in weights if weight.numel()])
     return time.process_time() - started
 

@@ -539,3 +539,182 @@ def free_runs(cell, signal, phones, W_t, V, M_t, d, b, U, c, h, s, limit):
             if not abs(said) <= limit:
                 said = -limit if said < 0 else limit
             signal[order + t, stream] = said
+
+
+# --- the closed loop ------------------------------------------------------------------------------
+
+
+@njit(fastmath=False, error_model="numpy", cache=True)
+def _feed_back(y, c, share, fed):
+    """Complete the predictions and mix them into the true samples.
+
+    Not in fast arithmetic, which it would take over from its caller if nothing were said: at a
+    share of 1, no trace of the true sample may be left.
+    """
+    one = y.dtype.type(1)
+    for i in range(y.size):
+        y[i] += c[0]
+        fed[i] = share[i] * y[i] + (one - share[i]) * fed[i]
+
+
+@njit(**FAST, nogil=True)
+def roll_out(cell, fed, share, phones, W_t, V, M_t, d, b, U, c, h0, s0, gates, h, s, y):
+    """Predict y (R, B) from windows of `fed` (order + R, B), into which the predictions go.
+
+    The true samples in `fed` are overwritten with what is fed back: share (R, B) of the prediction,
+    and the rest of the true sample. Fills h (R, H, B), and a gru's or lstm's gates (R, G, B) and s.
+    """
+    (R, B), (G, order) = share.shape, W_t.shape
+    offset, r = np.empty((G, B), h.dtype), np.empty((G, B), h.dtype)
+    flat_gates, flat_h, flat_s = (
+        gates.reshape(len(gates), -1),
+        h.reshape(R, -1),
+        s.reshape(R, s.shape[1] * B),
+    )
+    flat_offset, flat_r, flat_d = offset.ravel(), r.ravel(), d.ravel()
+    before, s_before = h0.ravel(), s0.ravel()
+    for t in range(R):
+        gates_t = flat_gates[t % len(gates)]
+        _product(W_t, fed[t : t + order], gates[t % len(gates)])
+        _product(M_t, h[t - 1] if t else h0, r)
+        _change_phones(phones, t, V, b, offset)
+        h_t, s_t = flat_h[t], flat_s[t]
+        advance(cell, gates_t, flat_offset, flat_r, flat_d, before, h_t, s_before, s_t)
+        before, s_before = h_t, s_t
+        np.dot(U, h[t], y[t])
+        _feed_back(y[t], c, share[t], fed[order + t])
+
+
+@njit(**FAST, nogil=True)
+def roll_back(
+    cell, share, phones, W, M, U, h0, s0, gates, h, s, dy, all_da, all_dr, all_before, dV, dU
+):
+    """Carry the gradient dy (R, B) of the predictions back.
+
+    Fills all_da and, of a gru, all_dr (G, R B) with what reaches a_t and r_t, and all_before
+    (H, R B) with the states before each step, a column a step and stream: the gradients of W and M
+    are products of these. Adds to dV and dU, and to dy what reaches a prediction through the
+    windows that it is part of.
+    """
+    (R, B), order, (H, G) = share.shape, len(W), M.shape
+    ds, through_W = np.zeros((R, B), h.dtype), np.empty((order, B), h.dtype)
+    through_M, to_U = np.zeros((H, B), h.dtype), np.empty(H, h.dtype)
+    da, dr = np.empty((G, B), h.dtype), np.empty((G, B), h.dtype)
+    if cell != GRU:
+        dr = da
+    doffset = np.zeros((G, B), h.dtype)
+    flat_gates, flat_h, flat_s = (
+        gates.reshape(len(gates), -1),
+        h.reshape(R, -1),
+        s.reshape(R, s.shape[1] * B),
+    )
+    total, flat_da, flat_doffset = through_M.ravel(), da.ravel(), doffset.ravel()
+    carried, dc = np.zeros(H * B, h.dtype), np.zeros(H * B, h.dtype)
+    for t in range(R - 1, -1, -1):
+        for i in range(B):
+            dy[t, i] += share[t, i] * ds[t, i]
+        np.dot(h[t], dy[t], to_U)
+        for j in range(H):
+            dU[j] += to_U[j]
+            for i in range(B):
+                total[j * B + i] += U[j] * dy[t, i] + carried[j * B + i]
+        _retreat(
+            cell,
+            flat_gates[t % len(gates)],
+            flat_h[t - 1] if t else h0.ravel(),
+            flat_h[t],
+            flat_s[t - 1] if t else s0.ravel(),
+            flat_s[t],
+            total,
+            carried,
+            dc,
+            flat_da,
+            dr.ravel(),
+        )
+        n = min(t, order)  # so many predictions are in this window, as its last samples
+        if n:
+            part = through_W[:n]
+            _product(W[order - n :], da, part)
+            for j in range(n):
+                for i in range(B):
+                    ds[t - n + j, i] += part[j, i]
+            _product(M, dr, through_M)
+        _paste(da, all_da, t * B)
+        if cell == GRU:
+            _paste(dr, all_dr, t * B)
+        _paste(h[t - 1] if t else h0, all_before, t * B)
+        # An offset's gradient is summed up for as long as the phone stays the same.
+        for j in range(G * B):
+            flat_doffset[j] += flat_da[j]
+        for i in range(B):
+            if t == 0 or phones[t - 1, i] != phones[t, i]:
+                for j in range(G):
+                    dV[phones[t, i], j] += doffset[j, i]
+                    doffset[j, i] = 0
+
+
+@njit(**FAST)
+def exponent(cell, samples, phones, W, V, M, d, b, U, v, e):
+    """Return the mean growth a step of the logarithm of an error (v, e) along a free run.
+
+    See `rnnpipe.kernels.closed_loop.exponent`.
+    """
+    T, (k, G), H = phones.size, W.shape, len(M)
+    window, e = np.zeros(k + T, samples.dtype), e.copy()
+    window[:k] = v
+    gates, r = np.zeros(G, samples.dtype), np.zeros(G, samples.dtype)
+    da, dr = np.zeros(G, samples.dtype), np.zeros(G, samples.dtype)
+    h, h_next = np.zeros(H, samples.dtype), np.zeros(H, samples.dtype)
+    s, s_next = np.zeros(H, samples.dtype), np.zeros(H, samples.dtype)
+    growth, norm = 0.0, math.sqrt(np.sum(v * v) + np.sum(e * e))
+    for t in range(T):
+        window[t : t + k] /= norm
+        e /= norm
+        gates[:], r[:], da[:], dr[:] = 0, 0, 0, 0
+        _add_product(samples[t : t + k], W, gates)
+        _add_product(h, M, r)
+        _add_product(window[t : t + k], W, da)
+        _add_product(e[:H], M, dr)
+        advance(cell, gates, V[phones[t]] + b, r, d, h, h_next, s, s_next)
+        _perturb(cell, gates, h, h_next, s, s_next, da, dr, e)
+        h, h_next, s, s_next = h_next, h, s_next, s
+        for j in range(H):
+            window[t + k] += U[j] * e[j]
+        after = window[t + 1 : t + k + 1]
+        norm = math.sqrt(np.sum(after * after) + np.sum(e * e))
+        if norm == 0:
+            return -np.inf
+        growth += math.log(norm)
+    return growth / T
+
+
+@njit(**FAST)
+def _perturb(cell, gates, before, h, s_before, s, da, dr, e):
+    """Put in place of e, the error of the state before a step, that of the state after it.
+
+    da and dr are the errors of the input's share of the pre-activations and of the recurrent one.
+    """
+    H = h.size
+    one = h.dtype.type(1)
+    for j in range(H):
+        if cell == SIGMOID:
+            e[j] = h[j] * (one - h[j]) * (da[j] + dr[j])
+        elif cell == TANH:
+            e[j] = (one - h[j] * h[j]) * (da[j] + dr[j])
+        elif cell == RELU:
+            e[j] = da[j] + dr[j] if h[j] > 0 else one - one
+        elif cell == GRU:
+            reset, z, n = gates[j], gates[H + j], gates[2 * H + j]
+            d_reset = reset * (one - reset) * (da[j] + dr[j])
+            d_z = z * (one - z) * (da[H + j] + dr[H + j])
+            d_n = (one - n * n) * (da[2 * H + j] + d_reset * s[j] + reset * dr[2 * H + j])
+            e[j] = (one - z) * d_n + d_z * (before[j] - n) + z * e[j]
+        else:
+            i, f, g, o = gates[j], gates[H + j], gates[2 * H + j], gates[3 * H + j]
+            d_i = i * (one - i) * (da[j] + dr[j])
+            d_f = f * (one - f) * (da[H + j] + dr[H + j])
+            d_g = (one - g * g) * (da[2 * H + j] + dr[2 * H + j])
+            d_o = o * (one - o) * (da[3 * H + j] + dr[3 * H + j])
+            e[H + j] = d_f * s_before[j] + f * e[H + j] + d_i * g + i * d_g
+            squashed = _tanh(s[j], one)
+            e[j] = d_o * squashed + o * (one - squashed * squashed) * e[H + j]

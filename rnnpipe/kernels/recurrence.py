@@ -86,25 +86,30 @@ def recur_plain(
     cell: str,
 ) -> tuple[Tensor, Tensor]:
     """Do the same as `recur`, one step at a time: the definition that tests compare with."""
-    W, V, M, d, b, *_ = weights
-    H = M.shape[0]
-    h, c = state[:, :H], state[:, H:]
+    k, H = len(weights.W), len(weights.M)
     outputs = []
     for t in range(phones.shape[1]):
-        a_t = signal[:, t : t + len(W)] @ W + V[phones[:, t].long()] + b
-        r = h @ M
-        if cell == "gru":
-            s, z = torch.sigmoid(a_t[:, : 2 * H] + r[:, : 2 * H]).chunk(2, dim=1)
-            n = torch.tanh(a_t[:, 2 * H :] + s * (r[:, 2 * H :] + d))
-            h = (1 - z) * n + z * h
-        elif cell == "lstm":
-            i, f, g, o = (a_t + r).chunk(4, dim=1)
-            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-            h = torch.sigmoid(o) * torch.tanh(c)
-        else:
-            h = getattr(torch, cell)(a_t + r)
-        outputs.append(h.t())
-    return torch.stack(outputs), torch.cat((h, c), dim=1).detach()
+        state = step_plain(signal[:, t : t + k], phones[:, t], weights, state, cell)
+        outputs.append(state[:, :H].t())
+    return torch.stack(outputs), state.detach()
+
+
+def step_plain(window: Tensor, phone: Tensor, weights: Weights, state: Tensor, cell: str) -> Tensor:
+    """Take one step, by the formulas above, with windows (B, k) and phones (B,)."""
+    W, V, M, d, b, *_ = weights
+    H = len(M)
+    h, c = state[:, :H], state[:, H:]
+    a_t = window @ W + V[phone.long()] + b
+    r = h @ M
+    if cell == "gru":
+        s, z = torch.sigmoid(a_t[:, : 2 * H] + r[:, : 2 * H]).chunk(2, dim=1)
+        n = torch.tanh(a_t[:, 2 * H :] + s * (r[:, 2 * H :] + d))
+        return (1 - z) * n + z * h
+    if cell == "lstm":
+        i, f, g, o = (a_t + r).chunk(4, dim=1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.cat((torch.sigmoid(o) * torch.tanh(c), c), dim=1)
+    return getattr(torch, cell)(a_t + r)
 
 
 def carried_back(

@@ -13,7 +13,7 @@ import pandas as pd
 from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.kernels.closed_loop import exponent
 from rnnpipe.kernels.loops import reconstruct
-from rnnpipe.kernels.recurrence import CELLS
+from rnnpipe.kernels.recurrence import CELLS, state_size
 from rnnpipe.kernels.weights import Weights, as_arrays
 from rnnpipe.model import Network
 from rnnpipe.progress import progress
@@ -137,17 +137,17 @@ def free_run_exponent(
     Returns
     -------
     float
-        Growth rate in 1/s, negative if errors shrink; nan for a cell other than tanh, and for a run
-        that stopped at its first sample. See `rnnpipe.kernels.closed_loop`.
+        Growth rate in 1/s, negative where errors die out; nan for a run that was cut off at once.
+        See `rnnpipe.kernels.closed_loop`.
     """
     end = run.samples.size if run.stopped_at is None else run.stopped_at
-    if network.cell != "tanh" or end == 0:
+    if end == 0:
         return np.nan
     samples = np.concatenate([context, run.samples[:end]]).astype(np.float64)
-    weights = Weights(*(weight.double() for weight in network.weights)).contiguous()
-    arrays = as_arrays(weights.W, weights.V, weights.M, weights.b, weights.U)
-    start = np.ones(network.order), np.ones(network.hidden_size)
-    return SAMPLING_RATE * exponent(samples, phones[:end].astype(np.int32), *arrays, *start)
+    weights = Weights(*(weight.double() for weight in network.weights))
+    start = np.ones(network.order), np.ones(state_size(network.cell, network.hidden_size))
+    growth = exponent(samples, phones[:end].astype(np.int32), weights, network.cell, *start)
+    return SAMPLING_RATE * growth
 
 
 def reconstruct_utterances(

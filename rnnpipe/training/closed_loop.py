@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from rnnpipe.kernels.closed_loop import roll_out
 from rnnpipe.model import Network
+from rnnpipe.training.log import DIVERGED_MSE
 from rnnpipe.training.recipes import Recipe
 
 # A stream is lost if its error over this many last samples exceeds a share of their power.
@@ -111,7 +112,7 @@ class ClosedLoop:
     Parameters
     ----------
     network : Network
-        With tanh units, on the CPU; the caller updates its weights between two passes.
+        On the CPU; the caller updates its weights between two passes.
     recipe : Recipe
         Its `streams`, `steps`, `warm_up`, `mixing`, `input_noise`, `error_bound` and `reset_error`
         are used.
@@ -156,7 +157,8 @@ class ClosedLoop:
         Returns
         -------
         error : float
-            Mean squared error, each square clipped at `error_bound`.
+            Mean squared error, each square clipped at `error_bound`; not clipped where that is
+            beyond `rnnpipe.training.log.DIVERGED_MSE`, or not a number.
         samples : int
             Number of predicted samples.
         """
@@ -213,7 +215,7 @@ def roll_on(
     def roll(group: slice) -> tuple:
         mix = torch.full_like(target[group], share)
         heard = (signal[group].t(), mix.t(), phones[group].t())
-        y, fed, state = roll_out(*heard, streams.state[group], network.weights)
+        y, fed, state = roll_out(*heard, streams.state[group], network.weights, network.cell)
         squares = (y.t() - target[group]) ** 2
         loss = (valid[group] * squares.clamp(max=recipe.error_bound)).sum() / count
         gradients = torch.autograd.grad(loss, trained)
@@ -230,7 +232,10 @@ def roll_on(
     error = torch.cat(squares)[:, -LAST_SAMPLES:].mean(1)
     # "not <=" instead of ">": a stream with a nan is lost too.
     lost = ~(error <= recipe.reset_error * power[:, -LAST_SAMPLES:].mean(1))
-    return sum(loss.item() for loss in losses), count, streams, lost
+    loss = sum(loss.item() for loss in losses)
+    # What the bound clips must not hide that the network has left all bounds.
+    whole = float(torch.cat(squares)[valid.bool()].sum()) / count
+    return loss if whole <= DIVERGED_MSE else whole, count, streams, lost
 
 
 def arrange(signals: Sequence[Tensor], phones: Sequence[Tensor], room: int) -> Speech:

@@ -108,8 +108,6 @@ class Recipe:
                 f"momentum belongs to the optimizer sgd; {self.optimizer} has its own."
             )
         if self.backpropagation == "closed_loop":
-            if self.cell != "tanh":
-                raise RnnpipeError(f"The closed loop supports only the cell tanh, not {self.cell}.")
             if self.dropout or self.weight_noise:
                 raise RnnpipeError("The closed loop supports neither dropout nor weight_noise.")
 

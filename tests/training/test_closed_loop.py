@@ -13,6 +13,7 @@ from helpers.training import MEAN, ORDER, STD, flat, gradient_of, run, shipped
 from rnnpipe.corpus.phones import encode
 from rnnpipe.corpus.timit import find_utterances, read_utterance
 from rnnpipe.errors import RnnpipeError
+from rnnpipe.kernels.recurrence import CELLS
 from rnnpipe.model import Network
 from rnnpipe.reconstruction.metrics import nmse
 from rnnpipe.reconstruction.reconstruct import free_run
@@ -51,7 +52,8 @@ def at_places(speech, network, places):
     """Streams at (utterance, position), with true windows and random states."""
     utterance, position = (torch.tensor(part) for part in zip(*places, strict=True))
     at = (speech.begins[utterance] + position)[:, None] + torch.arange(speech.order)
-    state = torch.rand(len(places), network.hidden_size, generator=torch.manual_seed(3)) - 0.5
+    size = network.initial_state(1).shape[1]
+    state = torch.rand(len(places), size, generator=torch.manual_seed(3)) - 0.5
     return Streams(utterance, position, speech.signal[at], state.to(network.M))
 
 
@@ -156,13 +158,14 @@ def test_a_lost_stream_is_put_back_and_one_at_the_end_begins_anew(monkeypatch):
 # --- what they learn from -----------------------------------------------------------------------
 
 
-def test_a_pass_on_true_samples_has_the_error_of_teacher_forcing():
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_pass_on_true_samples_has_the_error_of_teacher_forcing(cell):
     one = series(83, ORDER)
     speech, (signal,), _ = speech_of(one)
-    network = drawn("tanh")
+    network = drawn(cell)
     streams = beginnings(network, speech, 3)
     error, samples, after, _ = rolled(network, RECIPE, speech, streams, 0.0)
-    wanted = numpy_network("tanh", weights_of(network), signal.double().numpy(), one.phones)[:11]
+    wanted = numpy_network(cell, weights_of(network), signal.double().numpy(), one.phones)[:11]
     target = signal[ORDER : ORDER + 11].double().numpy()
     assert samples == 33
     assert error == pytest.approx(np.mean((wanted - target) ** 2), rel=1e-5)
@@ -170,10 +173,11 @@ def test_a_pass_on_true_samples_has_the_error_of_teacher_forcing():
     assert after.position.tolist() == [11, 11, 11]
 
 
-def test_a_pass_on_its_own_samples_has_the_error_of_a_free_run():
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_pass_on_its_own_samples_has_the_error_of_a_free_run(cell):
     one = series(83, ORDER)
     speech, (signal,), _ = speech_of(one)
-    network = drawn("tanh")
+    network = drawn(cell, scale=0.3)
     streams = beginnings(network, speech, 3)
     error, _, after, _ = rolled(network, RECIPE, speech, streams, 1.0)
     free = free_run(network, signal[:ORDER].numpy(), one.phones[:11], limit=1e9).samples
@@ -182,16 +186,17 @@ def test_a_pass_on_its_own_samples_has_the_error_of_a_free_run():
     np.testing.assert_allclose(after.window[0], free[-ORDER:], rtol=0, atol=1e-6)
 
 
-def test_the_gradient_is_the_slope_of_the_error():
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_gradient_is_the_slope_of_the_error(cell):
     one = series(83, ORDER)
-    network = drawn("tanh").double()
+    network = drawn(cell, scale=0.3).double()
     speech, *_ = speech_of(one)
     speech = replace(speech, signal=speech.signal.double(), power=speech.power.double())
     streams = at_places(speech, network, [(0, 3), (0, 40), (0, 77)])
     rolled(network, RECIPE, speech, streams, 0.7)
     gradient = gradient_of(network)
     weights = torch.nn.utils.parameters_to_vector(network.parameters()).detach()
-    for i in range(0, len(weights), 17):
+    for i in range(0, len(weights), 41):
         errors = []
         for step in (1e-6, -1e-6):
             moved = weights.clone()
@@ -200,6 +205,13 @@ def test_the_gradient_is_the_slope_of_the_error():
             errors.append(rolled(network, RECIPE, speech, streams, 0.7)[0])
         slope = (errors[0] - errors[1]) / 2e-6
         assert gradient[i] == pytest.approx(slope, abs=1e-7, rel=1e-5)
+
+
+def test_the_bound_on_the_error_does_not_hide_a_divergence():
+    recipe = replace(RECIPE, optimizer="sgd", learning_rate=1e6, clip="none", init_scale=1e3)
+    found = run(recipe, [series(83, ORDER)])
+    assert found.diverged_at is not None
+    assert not found.history["mse"].iloc[-1] <= 1000
 
 
 def test_what_runs_over_the_end_does_not_count():
@@ -303,7 +315,6 @@ def test_the_free_run_is_tried_on_the_way_and_the_best_network_kept(monkeypatch)
 
 def test_contradictions_are_refused():
     for wrong, message in (
-        ({"cell": "gru"}, "The closed loop supports only the cell tanh, not gru."),
         ({"dropout": 0.1}, "The closed loop supports neither dropout nor weight_noise."),
         ({"weight_noise": 0.1}, "The closed loop supports neither dropout nor weight_noise."),
     ):
