@@ -7,6 +7,13 @@ class RnnpipeError(Exception):
     """An error that the user can correct; its message is enough, without a traceback."""
 
 
+class UnknownNameError(RnnpipeError, KeyError):
+    """A name that a mapping does not have."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would show its repr
+
+
 class CorpusError(RnnpipeError):
     """All problems of a corpus together.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rnnpipe.errors import RnnpipeError
+from rnnpipe.errors import RnnpipeError, UnknownNameError
 from rnnpipe.training.runs import load_snapshots, read_run
 from rnnpipe.vocabulary import RunFile, Setting
 from rnnpipe.windows.experiment import Experiment, load_held_out
-from rnnpipe.windows.items import phones_of
+from rnnpipe.windows.items import phones_of, place
 from rnnpipe.windows.store import PhoneTable
 
 if TYPE_CHECKING:  # tables and figures are made without torch
@@ -113,10 +114,13 @@ class Results(Mapping[Setting, Run]):
         )
 
     def __getitem__(self, setting: tuple[str, int, int]) -> Run:
-        setting = Setting(*setting)
         if setting not in self._settings:
-            known = "; ".join(other.name for other in self._settings)
-            raise KeyError(f"{self.folder} has no {setting.name}; it has: {known}")
+            known = "; ".join(map(str, map(tuple, self._settings)))
+            raise UnknownNameError(
+                f"{self.folder} has no setting {setting!r} (recipe, hidden size, seed); "
+                f"it has: {known}"
+            )
+        setting = Setting(*setting)
         return Run(self.folder / "runs" / setting.folder)
 
     def __iter__(self) -> Iterator[Setting]:
@@ -164,14 +168,27 @@ class Results(Mapping[Setting, Run]):
 
     def phones(self, item: str) -> tuple[Segment, ...]:
         """Phones of an utterance, or of the stretch named by a phone's id, in samples."""
+        self._check([item])
         return phones_of(item, self._phones, self.experiment.order)
 
     def series(self, items: Sequence[str] | None = None) -> StoredSeries:
         """Load utterances or phones of the corpus; by default the training utterances."""
         from rnnpipe.windows.series import load_series
 
-        windows = sorted((self.folder / "windows").glob("*.parquet"))
-        return load_series(windows, self.experiment.utterances if items is None else items)
+        items = self.experiment.utterances if items is None else items
+        self._check(items)
+        return load_series(sorted((self.folder / "windows").glob("*.parquet")), items)
+
+    def _check(self, items: Sequence[str]) -> None:
+        """Refuse an item whose utterance the corpus does not have, with the nearest ones."""
+        for item in items:
+            utterance = place(item).utterance
+            if utterance not in self._phones:
+                nearest = difflib.get_close_matches(utterance, self.utterances, n=3, cutoff=0.0)
+                raise UnknownNameError(
+                    f"{self.folder} has no utterance {utterance!r}; the nearest are "
+                    f"{', '.join(nearest)}."
+                )
 
 
 def open_results(folder: str | Path = "results") -> Results:

@@ -1,5 +1,7 @@
 """A finished run, opened in Python: the same numbers, sounds and networks as in its files."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,8 +64,16 @@ def test_other_utterances_of_the_corpus_are_at_hand(results):
 
 
 def test_what_is_not_there_is_named(results, tmp_path):
-    with pytest.raises(KeyError, match="clipped, 7 hidden units, seed 0; it has: note, 3 hidden"):
+    with pytest.raises(KeyError) as caught:
         results["clipped", 7, 0]
+    said = r".* has no setting \('clipped', 7, 0\) \(.*\); it has: \('note', 3, 0\); .*"
+    assert re.fullmatch(said, str(caught.value))
+    assert "clipped" not in results
+    for ask in (results.phones, lambda item: results.series([item])):
+        with pytest.raises(
+            rnnpipe.RnnpipeError, match="'TRAIN/DR8/FXWH7/SI1'; the nearest are TRAIN"
+        ):
+            ask("TRAIN/DR8/FXWH7/SI1")
     with pytest.raises(rnnpipe.RnnpipeError, match="settings.csv: there is no such table"):
         rnnpipe.open_results(tmp_path)
     with pytest.raises(rnnpipe.RnnpipeError, match="history.parquet: there is no such file"):
