@@ -32,7 +32,7 @@ from torch.autograd.function import once_differentiable
 
 from rnnpipe.kernels import loops
 from rnnpipe.kernels.loops import GRU, LSTM
-from rnnpipe.kernels.recurrence import CELLS, step_plain
+from rnnpipe.kernels.recurrence import CELLS, a_column_each, step_plain
 from rnnpipe.kernels.weights import Weights, as_arrays
 
 
@@ -107,7 +107,7 @@ class _RollOut(torch.autograd.Function):
         gates, h = M.new_empty(R if gated else 1, G, B), M.new_empty(R, H, B)
         s, y = M.new_empty(R, H if gated else 0, B), M.new_empty(R, B)
         share, phones = share.contiguous(), phones.contiguous()
-        layer = (W.t().contiguous(), V, M.t().contiguous(), d[:, None].expand(-1, B).contiguous())
+        layer = (W.t().contiguous(), V, M.t().contiguous(), a_column_each(d, B))
         rest = (b, U, c, h0, s0, gates, h, s, y)
         loops.roll_out(cell, *as_arrays(fed, share, phones, *layer, *rest))
         ctx.cell = cell

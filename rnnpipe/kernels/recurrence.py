@@ -282,12 +282,13 @@ def _run(
     gated = cell in (GRU, LSTM)
     gates, h = M.new_empty(T if gated else 1, G, B), M.new_empty(T, H, B)
     c = M.new_empty(T, H if gated else 0, B)
-    d = _a_column_each(d, B)
+    d = a_column_each(d, B)
     loops.forward(cell, *as_arrays(signal, phones, W, W_t, V, M, M_t, d, b, h0, c0, gates, h, c))
     return gates, h, c
 
 
-def _a_column_each(d: Tensor, B: int) -> Tensor:
+def a_column_each(d: Tensor, B: int) -> Tensor:
+    """Repeat a vector as B columns."""
     return d[:, None].expand(-1, B).contiguous()
 
 
@@ -329,7 +330,7 @@ def free_runs(
     loops.free_runs(
         CELLS.index(cell),
         *as_arrays(signal, phones.t().to(torch.int32).contiguous()),
-        *as_arrays(W.t().contiguous(), V, M.t().contiguous(), _a_column_each(d, B), b, U, c, h, s),
+        *as_arrays(W.t().contiguous(), V, M.t().contiguous(), a_column_each(d, B), b, U, c, h, s),
         float(hold_at),  # so that numba compiles one loop for all types of limit
     )
     return signal[order:].t()
