@@ -80,25 +80,28 @@ class Network(nn.Module):
         return Weights(self.W, self.V, self.M, self.d, self.b, self.U, self.c)
 
     def initialise(self, init: str, scale: float) -> None:
-        """Draw all weights at random; biases become 0. See `Recipe.init` for the kinds.
-
-        The products with W, V and M are added up, so their fan in is that of the sum:
-        order + 1 + hidden_size (a one-hot phone counts as one input).
-        """
-        fan_in = self.order + 1 + self.hidden_size
+        """Draw all weights at random; biases become 0. See `Recipe.init` for the kinds."""
         with torch.no_grad():
             for name, weight in self.named_parameters():
                 if name in ("b", "c", "d"):
                     weight.zero_()
-                    continue
-                bound = scale
-                if init != "uniform":
-                    by_hidden = init == "hidden" or name == "U"
-                    bound /= math.sqrt(self.hidden_size if by_hidden else fan_in)
-                weight.uniform_(-bound, bound)
-            if init == "orthogonal":
+                else:
+                    bound = scale / math.sqrt(self._fan_in(name, init))
+                    weight.uniform_(-bound, bound)
+            if init in ("orthogonal", "lecun"):
                 for block in self.M.split(self.hidden_size, dim=1):
                     nn.init.orthogonal_(block, gain=scale)
+
+    def _fan_in(self, name: str, init: str) -> float:
+        """Return how many inputs a weight's first range is to reckon with."""
+        inputs = {"W": self.order, "V": 1, "M": self.hidden_size}  # a one-hot phone is one input
+        if init == "uniform":
+            return 1
+        if init == "hidden" or name == "U":
+            return self.hidden_size
+        if init == "lecun":
+            return inputs[name] / 3  # U(-sqrt(3 / n), sqrt(3 / n)) has the variance 1 / n
+        return sum(inputs.values())  # the products with W, V and M are added up
 
     def initial_state(self, batch: int) -> Tensor:
         """Return the state before the first sample: zeros, (batch, H), for an lstm (batch, 2H)."""

@@ -103,7 +103,7 @@ def test_the_number_of_parameters(cell, number):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("init", ["uniform", "hidden", "fan_in", "orthogonal"])
+@pytest.mark.parametrize("init", ["uniform", "hidden", "fan_in", "orthogonal", "lecun"])
 def test_weights_are_drawn_from_the_stated_range_and_biases_are_zero(cell, init):
     torch.manual_seed(3)
     network = Network(50, 62, 40, cell)
@@ -111,16 +111,26 @@ def test_weights_are_drawn_from_the_stated_range_and_biases_are_zero(cell, init)
     for name, weight in network.named_parameters():
         if name in BIASES:
             assert not weight.any()
-        elif init == "orthogonal" and name == "M":
+        elif init in ("orthogonal", "lecun") and name == "M":
             for gate in weight.detach().split(40, dim=1):
                 np.testing.assert_allclose(gate.T @ gate, 0.09 * np.eye(40), atol=1e-6)
         else:
-            bound = 0.3
-            if init != "uniform":
-                bound /= math.sqrt(40 if init == "hidden" or name == "U" else 50 + 1 + 40)
+            fan_in = {"uniform": 1, "hidden": 40, "lecun": 50 / 3 if name == "W" else 1 / 3}
+            bound = 0.3 / math.sqrt(40 if name == "U" else fan_in.get(init, 50 + 1 + 40))
+            if init == "uniform":
+                bound = 0.3
             assert bound * (1 - 12 / weight.numel()) < weight.abs().max() <= bound
             spread = weight.std().item() / (bound / math.sqrt(3))
             assert abs(spread - 1) < 4 / math.sqrt(weight.numel())
+
+
+def test_a_lecun_network_hears_window_phone_and_state_equally_loud():
+    torch.manual_seed(3)
+    network = Network(200, 62, 300, "tanh")
+    network.initialise("lecun", 1.0)
+    window, state = torch.randn(1000, 200), torch.randn(1000, 300)
+    for drive in (window @ network.W, network.V, state @ network.M):
+        assert drive.std().item() == pytest.approx(1, rel=0.05)
 
 
 def test_an_orthogonal_recurrence_differs_from_gate_to_gate():

@@ -7,6 +7,11 @@ large is lost: it no longer follows its utterance and can learn nothing more fro
 a true window and hidden state at a random position, or sometimes to the beginning of an utterance.
 A stream that reaches the end continues at the beginning of an utterance, as a free run does.
 
+The loss is the mean over the streams of log(e + LOSS_FLOOR), where e is a stream's mean squared
+error in its chunk, each square divided by the root of the speech's power around it. Without this
+weight, weak consonants are hardly learnt, and what follows them is lost with them. The logarithm
+weights each stream by the inverse of its error, so that lost streams do not drown the others.
+
 This is back-propagation through time (Werbos, 1990) of the free run itself. Teacher forcing
 (Williams & Zipser, 1989), in contrast, trains predictions one step ahead. Feeding back a mixture of
 true and predicted samples lies between the two (Hess et al., "Generalized Teacher Forcing for
@@ -31,9 +36,12 @@ from rnnpipe.training.recipes import Recipe
 # A stream is lost if its error over this many last samples exceeds a share of their power.
 LAST_SAMPLES = 50
 # Power is the mean square over a window of this many samples (12.5 ms), plus the floor, in
-# standardised units: an error in near-silence does not count as lost.
+# standardised units: near-silence is noise, and an error there neither counts as lost nor has much
+# weight in the loss.
 POWER_SAMPLES = 201
-POWER_FLOOR = 0.02
+POWER_FLOOR = 0.1
+# Error at which a stream's weight in the loss is half of that of a stream without error.
+LOSS_FLOOR = 0.4
 # Share of the lost streams that restart at a beginning. Until the first streams reach an end, only
 # these train the run that counts: the one from the beginning.
 SHARE_TO_BEGINNINGS = 0.1
@@ -43,12 +51,12 @@ SAMPLES_PER_PLACE = 50
 UPDATES_PER_PLACES = 100
 # Streams are computed in groups of this size, one thread per group. The size is fixed, so that no
 # sum depends on the number of threads.
-GROUP = 24
+GROUP = 12
 # Share of the true sample in what is fed back, when mixing begins and when it ends. At 0.005, it
 # takes 200 samples (one window) to reduce an error to a third: a run that follows the utterance
 # with so little help also follows it without. With an end at 0.001, too little training is left to
 # learn this, and fewer seeds get through every passage.
-TRUE_SHARE = (0.3, 0.005)
+TRUE_SHARE = (0.5, 0.005)
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,8 @@ class Speech:
     ----------
     signal, power : float32 Tensor, shape (N,)
         Standardised samples, and the power around each.
+    weight : float32 Tensor, shape (N,)
+        Weight of a squared error in the loss: power^-0.5, scaled so that silence has the error 1.
     phones : int32 Tensor, shape (N,)
         Phone of each sample.
     begins, sizes : int Tensor, shape (utterances,)
@@ -69,6 +79,7 @@ class Speech:
 
     signal: Tensor
     power: Tensor
+    weight: Tensor
     phones: Tensor
     begins: Tensor
     sizes: Tensor
@@ -204,38 +215,47 @@ def roll_on(
     at = (speech.begins[streams.utterance] + streams.position + speech.order)[:, None]
     at = at + torch.arange(recipe.steps)
     target, power, phones = speech.signal[at], speech.power[at], speech.phones[at]
+    weight = speech.weight[at]
     room = speech.sizes[streams.utterance] - streams.position
     valid = (torch.arange(recipe.steps) < room[:, None]).to(target)
-    count = int(valid.sum())
     signal = torch.cat((streams.window, target), dim=1)
     if recipe.input_noise:
         signal = signal + recipe.input_noise * torch.randn_like(signal)
-    trained = [weight for weight in network.weights if weight.numel()]
+    trained = [parameter for parameter in network.weights if parameter.numel()]
+    size = valid.sum(1)
 
     def roll(group: slice) -> tuple:
         mix = torch.full_like(target[group], share)
         heard = (signal[group].t(), mix.t(), phones[group].t())
         y, fed, state = roll_out(*heard, streams.state[group], network.weights, network.cell)
         squares = (y.t() - target[group]) ** 2
-        loss = (valid[group] * squares.clamp(max=recipe.error_bound)).sum() / count
+        bounded = squares.clamp(max=recipe.error_bound) * valid[group]
+        errors = (bounded * weight[group]).sum(1) / size[group]
+        loss = (size[group] * torch.log(errors + LOSS_FLOOR)).sum() / size.sum()
         gradients = torch.autograd.grad(loss, trained)
-        return loss.detach(), squares.detach(), fed.t()[:, recipe.steps :], state, gradients
+        return squares.detach(), fed.t()[:, recipe.steps :], state, gradients
 
     groups = [slice(i, i + GROUP) for i in range(0, recipe.streams, GROUP)]
-    with ThreadPoolExecutor(threads) as pool:
-        rolled = list(pool.map(roll, groups))
-    losses, squares, windows, states, gradients = zip(*rolled, strict=True)
-    for weight, parts in zip(trained, zip(*gradients, strict=True), strict=True):
-        weight.grad = torch.stack(parts).sum(0)
+    if threads == 1 or len(groups) == 1:
+        rolled = [roll(group) for group in groups]
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            rolled = list(pool.map(roll, groups))
+    errors, windows, states, gradients = zip(*rolled, strict=True)
+    for parameter, parts in zip(trained, zip(*gradients, strict=True), strict=True):
+        parameter.grad = torch.stack(parts).sum(0)
     position = streams.position + recipe.steps
     streams = Streams(streams.utterance, position, torch.cat(windows), torch.cat(states))
-    error = torch.cat(squares)[:, -LAST_SAMPLES:].mean(1)
+    squares = torch.cat(errors)
+    last = squares[:, -LAST_SAMPLES:].mean(1)
     # "not <=" instead of ">": a stream with a nan is lost too.
-    lost = ~(error <= recipe.reset_error * power[:, -LAST_SAMPLES:].mean(1))
-    loss = sum(loss.item() for loss in losses)
+    lost = ~(last <= recipe.reset_error * power[:, -LAST_SAMPLES:].mean(1))
+    squares = squares[valid.bool()]
+    error = squares.mean().item()
     # What the bound clips must not hide that the network has left all bounds.
-    whole = float(torch.cat(squares)[valid.bool()].sum()) / count
-    return loss if whole <= DIVERGED_MSE else whole, count, streams, lost
+    if error <= DIVERGED_MSE:
+        error = squares.clamp(max=recipe.error_bound).mean().item()
+    return error, squares.numel(), streams, lost
 
 
 def arrange(signals: Sequence[Tensor], phones: Sequence[Tensor], room: int) -> Speech:
@@ -249,9 +269,14 @@ def arrange(signals: Sequence[Tensor], phones: Sequence[Tensor], room: int) -> S
     gap, before = signals[0].new_zeros(room), signals[0].new_zeros(order)
     sizes = torch.tensor([codes.numel() for codes in phones])
     spans = sizes + order + room
+    signal = torch.cat([part for signal in signals for part in (signal, gap)])
+    power = torch.cat([part for power in powers for part in (power, gap)]).clamp(min=0)
+    power = power + POWER_FLOOR
+    weight = power**-0.5
     return Speech(
-        torch.cat([part for signal in signals for part in (signal, gap)]),
-        torch.cat([part for power in powers for part in (power, gap)]).clamp(min=0) + POWER_FLOOR,
+        signal,
+        power,
+        weight * sum(map(len, signals)) / (weight * signal**2).sum(),
         torch.cat([part for codes in phones for part in (before, codes, gap)]).int(),
         spans.cumsum(0) - spans,
         sizes,

@@ -70,7 +70,7 @@ class Log:
     snapshots : dict from int to Snapshot
         Weights, by the update that starts from them.
     best : (float, Snapshot) or None
-        The lowest NMSE of the free runs tried so far, and the weights of that free run.
+        The lowest NMSE of the free runs tried so far, and the weights that made it.
     """
 
     def __init__(self, network: Network, num_updates: int, pass_length: int) -> None:
@@ -85,8 +85,8 @@ class Log:
         self.best: tuple[float, Snapshot] | None = None
         self._marks = {1 + round(share * num_updates) for share in SNAPSHOTS}
 
-    def add(self, row: Row, samples: int) -> None:
-        """Add an update, before its step is taken."""
+    def add(self, row: Row, samples: int, tried: Network) -> None:
+        """Add an update, before its step is taken; `tried` is the network of its free run."""
         self.rows.append(row)
         self.samples += samples
         if not (row.mse <= DIVERGED_MSE and math.isfinite(row.gradient_norm)):
@@ -94,7 +94,7 @@ class Log:
             return
         self.sane = snapshot(self.network)
         if row.free_nmse < (self.best[0] if self.best else math.inf):
-            self.best = row.free_nmse, self.sane
+            self.best = row.free_nmse, snapshot(tried)
         if row.update in self._marks:
             self.snapshots[row.update] = self.sane
         if self.risen_at is None and row.update % self.pass_length == 0:

@@ -16,10 +16,13 @@ class Recipe:
     ----------
     cell : {"sigmoid", "tanh", "relu", "gru", "lstm"}
         The recurrent hidden layer.
-    init : {"uniform", "hidden", "fan_in", "orthogonal"}
+    init : {"uniform", "hidden", "fan_in", "orthogonal", "lecun"}
         Weights from U(-init_scale, init_scale); from U(-s, s) with s = init_scale / sqrt(hidden
-        size) or s = init_scale / sqrt(fan in); or fan_in with the recurrent blocks orthogonal
-        (Saxe et al., 2014). Biases start at 0.
+        size) or s = init_scale / sqrt(fan in), the fan in of window, phone and state together; or
+        fan_in with the recurrent blocks orthogonal (Saxe et al., 2014). With lecun, recurrent
+        blocks are orthogonal too, and window and phone each have their own fan in, a phone's being
+        1: the standard deviation is init_scale / sqrt(fan in) (LeCun et al., 1998), so that each of
+        the three drives a unit equally at first. Biases start at 0.
     init_scale : float
         See `init`; orthogonal blocks are scaled by it too.
     optimizer : {"sgd", "adam", "soap"}
@@ -76,7 +79,7 @@ class Recipe:
     """
 
     cell: Literal["sigmoid", "tanh", "relu", "gru", "lstm"] = "tanh"
-    init: Literal["uniform", "hidden", "fan_in", "orthogonal"] = "fan_in"
+    init: Literal["uniform", "hidden", "fan_in", "orthogonal", "lecun"] = "fan_in"
     init_scale: float = 1.0
     optimizer: Literal["sgd", "adam", "soap"] = "adam"
     learning_rate: float = 1e-3

@@ -27,10 +27,9 @@ class TrainedRun:
     ----------
     network : Network
         With the trained weights; after a divergence, with those of the last update before it. After
-        a training on its own samples, with those of the best free run of those tried. A free run
-        may pass a difficult passage only just, and the next update may lose it again; then
-        everything after this passage is lost too. This choice is part of the training: it uses the
-        training utterances, and nothing that is held out.
+        a training on its own samples, with the running mean of the weights that made the best free
+        run of those tried. This choice is part of the training: it uses the training utterances,
+        and nothing that is held out.
     history : DataFrame
         One row per update: update (from 1), epoch, mse (before the step, in standardised units),
         gradient_norm (before clipping), clipped, learning_rate, and free_nmse, the free-running
@@ -93,6 +92,7 @@ def save_run(run: TrainedRun, setting: Setting, folder: str | Path) -> None:
         "samples": run.samples,
         "wall_seconds": run.wall_seconds,
         "final_training_mse": None if run.diverged_at else run.final_mse,
+        "tries": int(run.history["free_nmse"].notna().sum()),
         "clipped_share": float(run.history["clipped"].mean()),
         "status": "diverged" if run.diverged_at else "ok",
         "diverged_at": run.diverged_at,

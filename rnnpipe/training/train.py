@@ -1,5 +1,6 @@
 """Training one network: make a batch, predict, measure, log, take a step, and stop."""
 
+import copy
 import math
 import time
 from collections.abc import Sequence
@@ -25,6 +26,10 @@ from rnnpipe.windows.series import Series, sizes_of
 
 # Number of free runs tried in a training on the network's own samples, at equal distances.
 FREE_RUNS = 50
+# These free runs, and the result of such a training, are those of a running mean of the weights: an
+# update may lose a difficult passage that the one before had learnt, their mean keeps it (Polyak &
+# Juditsky, 1992). It reaches back over about this share of the updates so far.
+MEMORY = 0.05
 
 
 def train(
@@ -73,7 +78,7 @@ def train(
             training.add_to_log(update, error, samples, *clip(network, recipe), rate)
             if training.diverged:
                 break
-            training.step(rate)
+            training.step(update, rate)
         return training.finish()
 
 
@@ -89,6 +94,8 @@ class Training:
         The training utterances.
     network : Network
         With the current weights.
+    averaged : Network
+        With the running mean of the weights, in a training on the network's own samples.
     optimizer : torch.optim.Optimizer
         With its running means.
     passes : TeacherForced or ClosedLoop
@@ -106,6 +113,7 @@ class Training:
     recipe: Recipe
     series: Sequence[Series]
     network: Network
+    averaged: Network
     optimizer: torch.optim.Optimizer
     passes: TeacherForced | ClosedLoop
     log: Log
@@ -126,13 +134,20 @@ class Training:
         """Log an update and, at regular intervals, the NMSE of a free run with these weights."""
         epoch = (self.log.samples + samples) / self.samples_per_epoch
         tried = self.closed_loop and update % max(1, self.num_updates // FREE_RUNS) == 0
-        free = free_running_nmse(self.network, self.series) if tried else math.nan
-        self.log.add(Row(update, epoch, error, norm, clipped, rate, free), samples)
+        free = free_running_nmse(self.averaged, self.series) if tried else math.nan
+        row = Row(update, epoch, error, norm, clipped, rate, free)
+        self.log.add(row, samples, self.averaged)
 
-    def step(self, rate: float) -> None:
+    def step(self, update: int, rate: float) -> None:
         """Update the weights with the gradient that the last pass stored in them."""
         decay(self.network, rate * self.recipe.weight_decay)
         self.optimizer.step()
+        if self.closed_loop:
+            share = 1 / (1 + MEMORY * (update - 1))
+            for mean, new in zip(
+                self.averaged.parameters(), self.network.parameters(), strict=True
+            ):
+                mean.data.lerp_(new.data, share)
 
     def finish(self) -> TrainedRun:
         """Measure the error after the last step, and choose which weights the training returns."""
@@ -144,8 +159,9 @@ class Training:
             self.network.load_state_dict(self.log.sane)
         elif self.log.best is not None:
             lowest, weights = self.log.best
-            if lowest < free_running_nmse(self.network, self.series):
-                self.network.load_state_dict(weights)
+            last = free_running_nmse(self.averaged, self.series)
+            better = self.averaged.state_dict() if last < lowest else weights
+            self.network.load_state_dict(better)
         return self.log.close(wall_seconds)
 
     @property
@@ -183,8 +199,9 @@ def begin(
     warm_up(network)
     started = time.perf_counter()
     passes = make_passes(network, recipe, num_updates, series, sizes, device, threads)
+    averaged = copy.deepcopy(network)
     return Training(
-        recipe, series, network, optimizer, passes, log, num_updates, sum(sizes), started
+        recipe, series, network, averaged, optimizer, passes, log, num_updates, sum(sizes), started
     )
 
 

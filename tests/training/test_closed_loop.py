@@ -13,6 +13,7 @@ from helpers.training import MEAN, ORDER, STD, flat, gradient_of, run, shipped
 from rnnpipe.corpus.phones import encode
 from rnnpipe.corpus.timit import find_utterances, read_utterance
 from rnnpipe.errors import RnnpipeError
+from rnnpipe.kernels.closed_loop import roll_out_plain
 from rnnpipe.kernels.recurrence import CELLS
 from rnnpipe.model import Network
 from rnnpipe.reconstruction.metrics import nmse
@@ -20,6 +21,7 @@ from rnnpipe.reconstruction.reconstruct import free_run
 from rnnpipe.training import closed_loop
 from rnnpipe.training.batches import as_tensors
 from rnnpipe.training.closed_loop import (
+    LOSS_FLOOR,
     POWER_FLOOR,
     TRUE_SHARE,
     ClosedLoop,
@@ -31,7 +33,7 @@ from rnnpipe.training.closed_loop import (
     true_places,
 )
 from rnnpipe.training.recipes import Recipe
-from rnnpipe.training.train import train
+from rnnpipe.training.train import Training, train
 from rnnpipe.windows.series import Series
 
 RECIPE = Recipe(
@@ -85,6 +87,18 @@ def test_utterances_lie_in_a_row_with_room_between():
     ]
     np.testing.assert_allclose(speech.power[: squares.size], wanted, rtol=1e-5)
     assert power.size
+
+
+def test_errors_weigh_as_the_root_of_the_power_and_silence_has_the_error_one():
+    speech, signals, _ = speech_of(series(83, ORDER), series(41, ORDER, 1))
+    np.testing.assert_allclose(
+        speech.weight / speech.weight[0], (speech.power / speech.power[0]) ** -0.5, rtol=1e-5
+    )
+    squares = sum(
+        float((speech.weight[begin : begin + signal.numel()] * signal**2).sum())
+        for begin, signal in zip(speech.begins, signals, strict=True)
+    )
+    assert squares == pytest.approx(83 + 41 + 2 * ORDER, rel=1e-5)
 
 
 def test_true_places_have_the_window_and_the_state_of_a_teacher_forced_pass():
@@ -187,23 +201,37 @@ def test_a_pass_on_its_own_samples_has_the_error_of_a_free_run(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_gradient_is_the_slope_of_the_error(cell):
+def test_the_gradient_is_the_slope_of_the_loss(cell):
     one = series(83, ORDER)
     network = drawn(cell, scale=0.3).double()
     speech, *_ = speech_of(one)
-    speech = replace(speech, signal=speech.signal.double(), power=speech.power.double())
-    streams = at_places(speech, network, [(0, 3), (0, 40), (0, 77)])
-    rolled(network, RECIPE, speech, streams, 0.7)
+    double = {name: getattr(speech, name).double() for name in ("signal", "power", "weight")}
+    speech = replace(speech, **double)
+    streams = at_places(speech, network, [(0, 3), (0, 40), (0, 77)])  # 6 of 11 samples are left
+    rolled(network, replace(RECIPE, error_bound=1e9), speech, streams, 0.7)
     gradient = gradient_of(network)
+
+    def loss() -> float:
+        at = ORDER + streams.position[:, None] + torch.arange(11)
+        true, mix = speech.signal[at], torch.full((11, 3), 0.7, dtype=torch.float64)
+        signal = torch.cat((streams.window, true), dim=1).t()
+        with torch.no_grad():
+            y, *_ = roll_out_plain(
+                signal, mix, speech.phones[at].t(), streams.state, network.weights, cell
+            )
+        squares = ((y.t() - true) ** 2 * speech.weight[at]).numpy()
+        errors = np.array([squares[0].mean(), squares[1].mean(), squares[2, :6].mean()])
+        return np.average(np.log(errors + LOSS_FLOOR), weights=[11, 11, 6])
+
     weights = torch.nn.utils.parameters_to_vector(network.parameters()).detach()
     for i in range(0, len(weights), 17):
-        errors = []
+        losses = []
         for step in (1e-6, -1e-6):
             moved = weights.clone()
             moved[i] += step
             torch.nn.utils.vector_to_parameters(moved, network.parameters())
-            errors.append(rolled(network, RECIPE, speech, streams, 0.7)[0])
-        slope = (errors[0] - errors[1]) / 2e-6
+            losses.append(loss())
+        slope = (losses[0] - losses[1]) / 2e-6
         assert gradient[i] == pytest.approx(slope, abs=1e-7, rel=1e-5)
 
 
@@ -291,26 +319,42 @@ def test_equal_seeds_give_equal_bytes_on_any_number_of_threads(monkeypatch):
     assert found[0].history["update"].tolist() == list(range(1, 9))
 
 
-def test_the_free_run_is_tried_on_the_way_and_the_best_network_kept(monkeypatch):
+def test_the_running_mean_of_the_weights_is_tried_on_the_way_and_the_best_kept(monkeypatch):
     one = series(260, ORDER)
     signal = one.standardised(MEAN, STD)
+    passed = []
+    truly = Training.step
+
+    def watched(training, update, rate):
+        truly(training, update, rate)
+        passed.append({n: w.numpy().copy() for n, w in training.network.state_dict().items()})
 
     def tried(network) -> float:
         return nmse(signal[ORDER:], free_run(network, signal[:ORDER], one.phones).samples)
 
+    monkeypatch.setattr(Training, "step", watched)
     monkeypatch.setattr("rnnpipe.training.train.FREE_RUNS", 5)
-    # The steps are too large, so that the last network is hardly ever the best.
+    # The steps are too large, so that the last mean is hardly ever the best.
     recipe = replace(RECIPE, learning_rate=0.1, updates=20)
-    kept = []
+    ends = []
     for seed in range(5):
+        passed.clear()
         found = run(recipe, [one], seed=seed)
         errors = found.history.set_index("update")["free_nmse"].dropna()
+        mean, means = passed[0], []
+        for number, weights in enumerate(passed):
+            share = 1 / (1 + 0.05 * number)
+            mean = {name: (1 - share) * mean[name] + share * weights[name] for name in mean}
+            means.append(
+                Network(ORDER, found.network.num_phones, found.network.hidden_size, "tanh")
+            )
+            means[-1].load_state_dict({n: torch.as_tensor(weight) for n, weight in mean.items()})
         assert errors.index.tolist() == [4, 8, 12, 16, 20]
-        end = Network(ORDER, found.network.num_phones, found.network.hidden_size, "tanh")
-        end.load_state_dict(found.snapshots[21])
-        assert tried(found.network) == pytest.approx(min(errors.min(), tried(end)))
-        kept.append(tried(found.network) < tried(end))
-    assert any(kept)
+        for update, error in errors.items():  # before the step
+            assert error == pytest.approx(tried(means[update - 2]), rel=1e-3)
+        assert tried(found.network) == pytest.approx(min(errors.min(), tried(means[-1])), rel=1e-3)
+        ends.append(np.allclose(flat(found.network), flat(means[-1]), atol=1e-5))
+    assert any(ends) and not all(ends)
 
 
 def test_contradictions_are_refused():
