@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from rnnpipe.findings import means
+from rnnpipe.findings import lost, means
 from rnnpipe.findings.words import listed, significant, tenths, whole
 from rnnpipe.vocabulary import (
     BASELINE,
@@ -211,12 +211,14 @@ def beaten(nmse: float, baselines: Mapping[str, float]) -> str:
     return {0: "none", len(baselines): "all"}.get(worse, f"{worse} of {len(baselines)}")
 
 
-def outcome(run: Mapping[str, Any], trained: pd.DataFrame, unheard: pd.DataFrame) -> str:
-    """Describe the result of a setting in a sentence, only from its numbers.
+def outcome(
+    run: Mapping[str, Any], trained: pd.DataFrame, unheard: pd.DataFrame, phones: pd.DataFrame
+) -> str:
+    """Describe the result of a setting in a few sentences, only from its numbers.
 
     Both reconstructions are compared with the baselines of their kind, by NMSE averaged over the
     training utterances; see `compared`. A free run with an NMSE below `CLOSE` is called close to
-    the original. The NMSE of held-out utterances is added.
+    the original. Where it gets lost, if it does, and the NMSE of held-out utterances are added.
 
     Parameters
     ----------
@@ -236,6 +238,10 @@ def outcome(run: Mapping[str, Any], trained: pd.DataFrame, unheard: pd.DataFrame
         if kind == "free_running" and nmse < CLOSE:
             said[kind] += ", and close to the original"
     sentence = "Teacher forced it is {teacher_forced}; free running it is {free_running}."
+    tries = run.get("tries", 0)
+    if tries:
+        sentence += f" Its weights made the best of {tries} free runs tried in training."
+    sentence += lost.describe(lost.find_losses(phones, setting), closed_loop=tries > 0)
     if not unheard.empty:
         forced, free = (means.nmse_of(unheard, setting, kind) for kind in RECONSTRUCTIONS)
         sentence += f" Of what was held out, its NMSE is {forced:.3g} and {free:.3g}."

@@ -34,6 +34,7 @@ SETTING_COLUMNS = [
     "wall_seconds",
     "samples_per_second",
     "final_training_mse",
+    "tries",
     "clipped_share",
     "status",
     "diverged_at",
@@ -52,6 +53,7 @@ def gather(
     reconstructions: Sequence[pd.DataFrame],
     dynamics: Sequence[pd.DataFrame],
     baseline: pd.DataFrame,
+    phones: pd.DataFrame,
     held_out: Collection[str] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Join the results of all settings.
@@ -66,6 +68,8 @@ def gather(
         The dynamics.parquet of each setting, in the same order.
     baseline : DataFrame
         From `baseline_rows`.
+    phones : DataFrame
+        The columns of tables/phones.csv.
     held_out : collection of str
         Utterances that no network was trained on.
 
@@ -74,7 +78,7 @@ def gather(
     mse, settings : DataFrame
         Columns `MSE_COLUMNS` and `SETTING_COLUMNS`. Sharpness, its limit and the Lyapunov exponent
         are those at initialisation. The verdict says why the error rises, or that it does not; the
-        outcome compares the reconstructions with the baselines.
+        outcome compares the reconstructions with the baselines, and says where a free run got lost.
     """
     parts = [baseline.assign(status="ok")]
     for run, rows in zip(runs, reconstructions, strict=True):
@@ -87,8 +91,8 @@ def gather(
 
     settings = pd.DataFrame(runs)
     settings["samples_per_second"] = settings["samples"] / settings["wall_seconds"]
-    moments = ["diverged_at", "lowest_at", "risen_at"]
-    settings[moments] = settings[moments].astype("Int64")
+    whole = ["diverged_at", "lowest_at", "risen_at"]
+    settings[whole] = settings[whole].astype("Int64")
     for column, source in {
         "sharpness": "sharpness", "sharpness_limit": "limit", "lyapunov": "lyapunov"
     }.items():  # fmt: skip
@@ -97,7 +101,7 @@ def gather(
         judge(measured, run["lowest_at"])[1] for run, measured in zip(runs, dynamics, strict=True)
     ]
     trained, unheard = (mean_over_utterances(mse, which) for which in ("train", "held_out"))
-    settings["outcome"] = [outcome(run, trained, unheard) for run in runs]
+    settings["outcome"] = [outcome(run, trained, unheard, phones) for run in runs]
     return mse, settings.reindex(columns=SETTING_COLUMNS)
 
 

@@ -12,8 +12,10 @@ import yaml
 
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
+from rnnpipe.findings.rates import VERY_CLOSE
 from rnnpipe.findings.stability import Cure, Start, answer, subject
 from rnnpipe.findings.standings import (
+    CLOSE,
     LEVEL,
     Ladder,
     Standing,
@@ -223,6 +225,9 @@ def write_report(
         open_groups=len(sections) <= OPEN_GROUPS,
         baselines=everyone.baselines,
         columns=rows.measures([*everyone.baselines, *everyone.settings]),
+        how_often=rows.how_often(mse),
+        close=CLOSE,
+        very_close=VERY_CLOSE,
         by_utterance=rows.by_utterance(mse) if mse["utterance"].nunique() > 1 else [],
         utterance_rows=UTTERANCE_ROWS,
         by_phone={key: rows.by_phone(table, everyone, key) for key, table in phones.items()},

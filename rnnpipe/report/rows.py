@@ -7,6 +7,7 @@ import pandas as pd
 
 from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.findings.means import SETTING
+from rnnpipe.findings.rates import rates
 from rnnpipe.findings.stability import Cure, Start, signed
 from rnnpipe.findings.standings import Baseline, Standing, Standings
 from rnnpipe.findings.words import aligned, significant, tenths, whole
@@ -54,6 +55,27 @@ def by_utterance(mse: pd.DataFrame) -> list[dict]:
             }
         table.append(row)
     return table
+
+
+def how_often(mse: pd.DataFrame) -> list[dict]:
+    """One row per recipe and hidden size: how many of its free runs stay close to the original.
+
+    Empty if no recipe and size has more than one free run.
+    """
+    table = rates(mse)
+    if not (table["free_runs"] > 1).any():
+        return []
+    return [
+        {
+            "recipe": row["recipe"],
+            "hidden": int(row["hidden_size"]),
+            "close": f"{row['close']} of {row['free_runs']}",
+            "very_close": f"{row['very_close']} of {row['free_runs']}",
+            "rate": f"{row['rate']:.0%}",
+            "interval": f"{100 * row['low']:.0f} to {row['high']:.0%}",
+        }
+        for row in table.to_dict("records")
+    ]
 
 
 def by_phone(table: pd.DataFrame, everyone: Standings, key: str) -> dict:

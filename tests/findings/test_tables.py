@@ -8,6 +8,7 @@ import pytest
 from helpers.dynamics import measured
 from helpers.speech import series
 
+from rnnpipe.findings.means import SETTING
 from rnnpipe.findings.standings import beaten, compared
 from rnnpipe.findings.tables import gather
 from rnnpipe.reconstruction import baselines
@@ -29,6 +30,7 @@ RUN = {
     "samples": 6400,
     "wall_seconds": 1.6,
     "final_training_mse": 0.25,
+    "tries": 0,
     "clipped_share": 0.125,
     "status": "ok",
     "diverged_at": None,
@@ -80,9 +82,25 @@ BASELINE = pd.concat(
 )
 
 
+FOLLOWED = pd.DataFrame(
+    [("clipped", 25, 3, UTTERANCES[0], "free_running", "train", 200, 900, "iy", 1.0, 0.1)],
+    columns=[
+        *SETTING,
+        "utterance",
+        "reconstruction",
+        "set",
+        "start",
+        "end",
+        "phone",
+        "power",
+        "mse",
+    ],
+)
+
+
 def test_the_columns_and_rows_of_the_two_tables():
     mse, settings = gather(
-        [RUN, DIVERGED], [rows(0.2, 3.0), rows(5.0, 6.0, 11)], [QUIET, RISING], BASELINE
+        [RUN, DIVERGED], [rows(0.2, 3.0), rows(5.0, 6.0, 11)], [QUIET, RISING], BASELINE, FOLLOWED
     )
     assert (
         mse.columns.tolist()
@@ -95,7 +113,7 @@ def test_the_columns_and_rows_of_the_two_tables():
         settings.columns.tolist()
         == (
             "recipe hidden_size seed parameters updates wall_seconds samples_per_second "
-            "final_training_mse clipped_share status diverged_at lowest_at risen_at sharpness "
+            "final_training_mse tries clipped_share status diverged_at lowest_at risen_at sharpness "
             "sharpness_limit lyapunov verdict outcome"
         ).split()
     )
@@ -108,7 +126,7 @@ def test_the_columns_and_rows_of_the_two_tables():
 
 def test_a_diverged_setting_stands_in_both_tables():
     mse, settings = gather(
-        [RUN, DIVERGED], [rows(0.2, 3.0), rows(5.0, 6.0, 11)], [QUIET, RISING], BASELINE
+        [RUN, DIVERGED], [rows(0.2, 3.0), rows(5.0, 6.0, 11)], [QUIET, RISING], BASELINE, FOLLOWED
     )
     wild = mse[mse["recipe"] == "wild"]
     assert wild["status"].tolist() == ["diverged"] * 4
@@ -130,7 +148,7 @@ def test_a_diverged_setting_stands_in_both_tables():
 
 
 def test_numbers_go_into_the_tables_unchanged():
-    mse, settings = gather([RUN], [rows(0.2, 3.0, 11)], [QUIET], BASELINE)
+    mse, settings = gather([RUN], [rows(0.2, 3.0, 11)], [QUIET], BASELINE, FOLLOWED)
     found = mse[mse["recipe"] == "clipped"].reset_index(drop=True)
     wanted = rows(0.2, 3.0, 11)
     for column in ("utterance", "reconstruction", "mse", "nmse", "snr_db", "horizon_ms"):
@@ -150,7 +168,11 @@ def test_whole_numbers_stay_whole_in_the_files(runs, tmp_path):
     for part in parts:  # through files, as in the workflow
         part.to_csv(tmp_path / "part.csv", index=False)
     mse, settings = gather(
-        runs, [pd.read_csv(tmp_path / "part.csv") for _ in runs], [RISING] * len(runs), BASELINE
+        runs,
+        [pd.read_csv(tmp_path / "part.csv") for _ in runs],
+        [RISING] * len(runs),
+        BASELINE,
+        FOLLOWED,
     )
     lines = mse.to_csv(index=False).splitlines()
     assert lines[1].startswith("baseline:silence,,,TRAIN/DR1/FABC0/SX1,teacher_forced,")
@@ -205,12 +227,23 @@ def test_whole_numbers_stay_whole_in_the_files(runs, tmp_path):
     ],
 )
 def test_what_the_outcome_says(forced, free, said):
-    _, settings = gather([RUN], [rows(forced, free)], [QUIET], BASELINE)
+    _, settings = gather([RUN], [rows(forced, free)], [QUIET], BASELINE, FOLLOWED)
     assert settings["outcome"].tolist() == [said]
 
 
+def test_the_outcome_says_of_how_many_tries_it_is_the_best_and_where_it_gets_lost():
+    lost = FOLLOWED.assign(mse=1.0)
+    _, settings = gather([RUN | {"tries": 50}], [rows(0.05, 0.2)], [QUIET], BASELINE, lost)
+    assert settings["outcome"].tolist() == [
+        "Teacher forced it is better than every baseline; free running it is better than every "
+        "baseline. Its weights made the best of 50 free runs tried in training. The free run of "
+        f"{UTTERANCES[0]} gets lost in the iy at 0.01 s and does not find back; more epochs or "
+        "hidden units may carry it through."
+    ]
+
+
 def test_a_diverged_training_is_all_that_its_outcome_says():
-    _, settings = gather([DIVERGED], [rows(0.01, 0.01)], [RISING], BASELINE)
+    _, settings = gather([DIVERGED], [rows(0.01, 0.01)], [RISING], BASELINE, FOLLOWED)
     assert settings["outcome"].tolist() == ["Training diverged at update 7."]
 
 

@@ -19,7 +19,7 @@ rule tables:
                 category="Tables",
                 labels={"table": name, "format": "CSV"},
             )
-            for name in ("mse", "settings", "phones", "by_phone", "by_phone_class")
+            for name in ("mse", "settings", "rates", "phones", "by_phone", "by_phone_class")
         },
         text=f"{TABLES}/mse.txt",
         for_papers=[

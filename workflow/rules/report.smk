@@ -106,7 +106,7 @@ rule report:
     input:
         **{
             name: f"{TABLES}/{name}.csv"
-            for name in ("mse", "settings", "by_phone", "by_phone_class")
+            for name in ("mse", "settings", "rates", "by_phone", "by_phone_class")
         },
         audio=per_setting(RECONSTRUCTIONS),
         sizes=f"{FIGURES}/mse_over_hidden_size.svg",

@@ -39,7 +39,8 @@ with job(snakemake):
         settings=pd.read_csv(given.settings),
         phones={key: pd.read_csv(given[f"by_{key}"]) for key in ("phone", "phone_class")},
         tables={
-            name: Path(given[name]) for name in ("mse", "settings", "by_phone", "by_phone_class")
+            name: Path(given[name])
+            for name in ("mse", "settings", "rates", "by_phone", "by_phone_class")
         },
         run_folders={setting: run.folder for setting, run in zip(settings, runs, strict=True)},
         utterances={item: phones_of(item, phones, experiment.order) for item in drawn},

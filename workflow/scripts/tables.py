@@ -6,6 +6,7 @@ import pandas as pd
 from job import job
 
 from rnnpipe.files import replacing
+from rnnpipe.findings.rates import rates
 from rnnpipe.findings.tables import gather
 from rnnpipe.reconstruction.phone_errors import gather_phone_errors, mean_phone_errors
 from rnnpipe.report.export import write_exports
@@ -18,13 +19,6 @@ with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)
     held_out = load_held_out(snakemake.input.held_out)
     runs = [Run(Path(path).parent) for path in snakemake.input.runs]
-    mse, settings = gather(
-        [run.summary for run in runs],
-        [run.errors for run in runs],
-        [run.dynamics for run in runs],
-        pd.read_csv(snakemake.input.baselines),
-        held_out,
-    )
     phones = PhoneTable(snakemake.input.utterances)
     errors = gather_phone_errors(
         snakemake.params.settings,
@@ -37,8 +31,16 @@ with job(snakemake):
         experiment.std,
         held_out,
     )
+    mse, settings = gather(
+        [run.summary for run in runs],
+        [run.errors for run in runs],
+        [run.dynamics for run in runs],
+        pd.read_csv(snakemake.input.baselines),
+        errors,
+        held_out,
+    )
     means = {key: mean_phone_errors(errors, key) for key in ("phone", "phone_class")}
-    tables = {"mse": mse, "settings": settings, "phones": errors}
+    tables = {"mse": mse, "settings": settings, "rates": rates(mse), "phones": errors}
     tables |= {f"by_{key}": table for key, table in means.items()}
     for name, table in tables.items():
         with replacing(snakemake.output[name]) as temporary:
