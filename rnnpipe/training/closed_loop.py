@@ -47,7 +47,7 @@ LOSS_FLOOR = 0.4
 SHARE_TO_BEGINNINGS = 0.1
 # Samples between the true states that lost streams are reset to, and updates after which these
 # states are computed again, because the weights have changed.
-SAMPLES_PER_PLACE = 50
+SAMPLES_PER_PLACE = 100
 UPDATES_PER_PLACES = 100
 # Streams are computed in groups of this size, one thread per group. The size is fixed, so that no
 # sum depends on the number of threads.

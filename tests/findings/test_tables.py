@@ -113,8 +113,8 @@ def test_the_columns_and_rows_of_the_two_tables():
         settings.columns.tolist()
         == (
             "recipe hidden_size seed parameters updates wall_seconds samples_per_second "
-            "final_training_mse tries clipped_share status diverged_at lowest_at risen_at sharpness "
-            "sharpness_limit lyapunov verdict outcome"
+            "final_training_mse tries clipped_share status diverged_at lowest_at risen_at "
+            "sharpness sharpness_limit lyapunov verdict outcome"
         ).split()
     )
     # two reconstructions of two utterances by three baselines and two networks
