@@ -82,6 +82,8 @@ class Standing:
         Whether training diverged.
     diverged_at : int or None
         The update at which it diverged.
+    tries : int
+        Number of free runs tried in training, of which it is the best; 0 without such a choice.
     outcome, verdict : str
         See `outcome` and `rnnpipe.findings.stability.judge`.
     """
@@ -91,6 +93,7 @@ class Standing:
     training_mse: float
     diverged: bool
     diverged_at: int | None
+    tries: int
     outcome: str
     verdict: str
 
@@ -170,6 +173,7 @@ def standings(mse: pd.DataFrame, settings: pd.DataFrame) -> Standings:
                 training_mse=row["final_training_mse"],
                 diverged=row["status"] == "diverged",
                 diverged_at=whole(row["diverged_at"]),
+                tries=whole(row.get("tries")) or 0,
                 outcome=row["outcome"],
                 verdict=row["verdict"],
             )
@@ -322,6 +326,8 @@ def _does_it_talk(leader: Standing | None, silence: float) -> Advice:
             f"On its own, the best network follows the original: NMSE {nmse}, an SNR of "
             f"{tenths(own.snr_db)} dB."
         )
+        if leader.tries:
+            sentence += f" That is the best of {leader.tries} tries on what it was trained on."
         return Advice(question, "Yes", sentence)
     sentence = (
         f"On its own, the best network has an NMSE of {nmse}; saying nothing at all has "

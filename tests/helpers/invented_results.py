@@ -11,6 +11,7 @@ from rnnpipe.figures.sizes import plot_mse_over_hidden_size
 from rnnpipe.figures.stability import plot_stability
 from rnnpipe.findings import stability
 from rnnpipe.findings.means import leaders, mean_over_utterances
+from rnnpipe.findings.rates import rates
 from rnnpipe.reconstruction import phone_errors
 from rnnpipe.report import page as report
 from rnnpipe.vocabulary import RECONSTRUCTIONS, Setting, sound_path
@@ -70,7 +71,7 @@ class Results:
             settings.append({
                 "recipe": recipe, "hidden_size": hidden, "seed": run_seed,
                 "parameters": hidden * (hidden + 265) + 1, "updates": 212 if bad else 500,
-                "wall_seconds": 12.3, "samples_per_second": 123456.7,
+                "tries": 0, "wall_seconds": 12.3, "samples_per_second": 123456.7,
                 "final_training_mse": np.nan if bad else good, "clipped_share": 0.25,
                 "status": "diverged" if bad else "ok", "diverged_at": 212 if bad else np.nan,
                 "outcome": "The gradient grew without bound." if bad else "It trained to the end.",
@@ -157,7 +158,7 @@ class Results:
         path = self.folder / "report.html"
         if not hasattr(self, "phones"):
             self.phones = self.phone_means()
-        tables = {"mse": self.mse, "settings": self.settings}
+        tables = {"mse": self.mse, "settings": self.settings, "rates": rates(self.mse)}
         tables |= {f"by_{key}": table for key, table in self.phones.items()}
         for name, table in tables.items():
             table.to_csv(self.folder / f"{name}.csv", index=False)

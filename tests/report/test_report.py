@@ -129,6 +129,18 @@ def test_the_table_holds_means_over_utterances_and_the_folded_one_each(results):
     assert [row[3] for row in rows[1:3]] == list(results.utterances)
 
 
+def test_the_page_says_how_often_free_runs_stay_close(results):
+    mse = with_nmse(results, {("clipped", 100, "free_running"): 0.05})
+    own = (mse["recipe"] == "clipped") & (mse["hidden_size"] == 100)
+    runs = int((own & (mse["reconstruction"] == "free_running")).sum())
+    rows = Page(results.page(mse=mse)).rows
+    [row] = [row for row in rows if row[:3] == ["clipped", "100", f"{runs} of {runs}"]]
+    assert row[3:5] == [f"0 of {runs}", "100%"] and row[5].endswith(" to 100%")
+    assert ["clipped", "50", f"0 of {runs}", f"0 of {runs}", "0%", "0 to 49%"] in rows
+    alone = results.mse[results.mse["utterance"] == results.utterances[0]]
+    assert "How often it talks" not in Page(results.page(mse=alone[alone["seed"] != 1])).text
+
+
 def test_one_utterance_needs_no_table_by_utterance(results):
     one = results.mse[results.mse["utterance"] == results.utterances[0]]
     text = Page(results.page(mse=one)).text
@@ -345,6 +357,14 @@ def test_a_network_that_follows_the_original_talks_and_its_size_is_the_answer(re
     size, talk = answered(results, with_nmse(results, values))
     assert size.startswith("50 units, clipped. Free-running, it has the lowest error: NMSE 0.0200")
     assert talk.startswith("Yes. On its own, the best network follows the original: NMSE 0.0200")
+    assert "tries" not in talk
+
+
+def test_the_best_of_many_tries_is_said_to_be_that(results):
+    settings = results.settings.assign(tries=50)
+    values = {("clipped", 50, "free_running"): 0.02}
+    page = Page(results.page(mse=with_nmse(results, values), settings=settings)).text
+    assert "That is the best of 50 tries on what it was trained on." in page
 
 
 def test_where_none_talks_the_best_teacher_forced_size_is_the_answer(results):
