@@ -18,6 +18,7 @@ from rnnpipe.config import check_config
 from rnnpipe.corpus.layouts import find_shards
 from rnnpipe.corpus.synth import minitimit_shards
 from rnnpipe.errors import RnnpipeError
+from rnnpipe.training.recipes import Recipe
 from rnnpipe.vocabulary import SETTING_FOLDER, RunFile, Setting
 
 # Snakemake inserts the path of Python into a shell command without quotes; it may contain spaces.
@@ -103,8 +104,18 @@ GPUS_TO_TRAIN = int(device == "cuda" or (device == "auto" and has_gpu))
 
 
 def is_closed_loop(recipe):
-    """Whether a recipe trains on two CPU threads, on any machine; results do not depend on this."""
+    """Whether a recipe trains on its own samples, and therefore on a CPU."""
     return config["recipes"][recipe].get("backpropagation") == "closed_loop"
+
+
+def threads_to_train(recipe):
+    """CPU threads of a training, the same on any machine; results do not depend on them.
+
+    The recurrence cannot be split over threads, and several settings run in parallel. Only the
+    streams of a closed loop are computed in groups of 12, a thread a group.
+    """
+    streams = Recipe.from_config(config["recipes"][recipe]).streams
+    return 2 if is_closed_loop(recipe) and streams > 12 else 1
 
 
 # The configuration that the report prints, without recipes that are not used.

@@ -14,9 +14,7 @@ rule train:
         "results/logs/train/{recipe}-h{hidden}-s{seed}.log",
     benchmark:
         "results/benchmarks/train/{recipe}-h{hidden}-s{seed}.tsv"
-    # The recurrence cannot be split over threads, and several settings run in parallel. Only the
-    # streams of a closed loop are computed in groups, one thread per group.
-    threads: lambda wildcards: 2 if is_closed_loop(wildcards.recipe) else 1
+    threads: lambda wildcards: threads_to_train(wildcards.recipe)
     resources:
         mem_mb=2000,
         runtime=240,
