@@ -71,8 +71,8 @@ def how_often(mse: pd.DataFrame) -> list[dict]:
             "hidden": int(row["hidden_size"]),
             "close": f"{row['close']} of {row['free_runs']}",
             "very_close": f"{row['very_close']} of {row['free_runs']}",
-            "rate": f"{row['rate']:.0%}",
-            "interval": f"{100 * row['low']:.0f} to {row['high']:.0%}",
+            "rate": f"{100 * row['rate']:.0f} %",
+            "interval": f"{100 * row['low']:.0f} to {100 * row['high']:.0f} %",
         }
         for row in table.to_dict("records")
     ]

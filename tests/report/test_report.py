@@ -135,8 +135,8 @@ def test_the_page_says_how_often_free_runs_stay_close(results):
     runs = int((own & (mse["reconstruction"] == "free_running")).sum())
     rows = Page(results.page(mse=mse)).rows
     [row] = [row for row in rows if row[:3] == ["clipped", "100", f"{runs} of {runs}"]]
-    assert row[3:5] == [f"0 of {runs}", "100%"] and row[5].endswith(" to 100%")
-    assert ["clipped", "50", f"0 of {runs}", f"0 of {runs}", "0%", "0 to 49%"] in rows
+    assert row[3:5] == [f"0 of {runs}", "100 %"] and row[5].endswith(" to 100 %")
+    assert ["clipped", "50", f"0 of {runs}", f"0 of {runs}", "0 %", "0 to 49 %"] in rows
     alone = results.mse[results.mse["utterance"] == results.utterances[0]]
     assert "How often it talks" not in Page(results.page(mse=alone[alone["seed"] != 1])).text
 
