@@ -8,9 +8,8 @@ a true window and hidden state at a random position, or sometimes to the beginni
 A stream that reaches the end continues at the beginning of an utterance, as a free run does.
 
 The loss is the mean over the streams of log(e + LOSS_FLOOR), where e is a stream's mean squared
-error in its chunk, each square divided by the root of the speech's power around it. Without this
-weight, weak consonants are hardly learnt, and what follows them is lost with them. The logarithm
-weights each stream by the inverse of its error, so that lost streams do not drown the others.
+error in its chunk. The logarithm weights each stream by the inverse of its error, so that lost
+streams do not drown the others.
 
 This is back-propagation through time (Werbos, 1990) of the free run itself. Teacher forcing
 (Williams & Zipser, 1989), in contrast, trains predictions one step ahead. Feeding back a mixture of
@@ -36,8 +35,7 @@ from rnnpipe.training.recipes import Recipe
 # A stream is lost if its error over this many last samples exceeds a share of their power.
 LAST_SAMPLES = 50
 # Power is the mean square over a window of this many samples (12.5 ms), plus the floor, in
-# standardised units: near-silence is noise, and an error there neither counts as lost nor has much
-# weight in the loss.
+# standardised units: an error in near-silence does not count as lost.
 POWER_SAMPLES = 201
 POWER_FLOOR = 0.1
 # Error at which a stream's weight in the loss is half of that of a stream without error.
@@ -67,8 +65,6 @@ class Speech:
     ----------
     signal, power : float32 Tensor, shape (N,)
         Standardised samples, and the power around each.
-    weight : float32 Tensor, shape (N,)
-        Weight of a squared error in the loss: power^-0.5, scaled so that silence has the error 1.
     phones : int32 Tensor, shape (N,)
         Phone of each sample.
     begins, sizes : int Tensor, shape (utterances,)
@@ -79,7 +75,6 @@ class Speech:
 
     signal: Tensor
     power: Tensor
-    weight: Tensor
     phones: Tensor
     begins: Tensor
     sizes: Tensor
@@ -215,7 +210,6 @@ def roll_on(
     at = (speech.begins[streams.utterance] + streams.position + speech.order)[:, None]
     at = at + torch.arange(recipe.steps)
     target, power, phones = speech.signal[at], speech.power[at], speech.phones[at]
-    weight = speech.weight[at]
     room = speech.sizes[streams.utterance] - streams.position
     valid = (torch.arange(recipe.steps) < room[:, None]).to(target)
     signal = torch.cat((streams.window, target), dim=1)
@@ -230,7 +224,7 @@ def roll_on(
         y, fed, state = roll_out(*heard, streams.state[group], network.weights, network.cell)
         squares = (y.t() - target[group]) ** 2
         bounded = squares.clamp(max=recipe.error_bound) * valid[group]
-        errors = (bounded * weight[group]).sum(1) / size[group]
+        errors = bounded.sum(1) / size[group]
         loss = (size[group] * torch.log(errors + LOSS_FLOOR)).sum() / size.sum()
         gradients = torch.autograd.grad(loss, trained)
         return squares.detach(), fed.t()[:, recipe.steps :], state, gradients
@@ -269,14 +263,9 @@ def arrange(signals: Sequence[Tensor], phones: Sequence[Tensor], room: int) -> S
     gap, before = signals[0].new_zeros(room), signals[0].new_zeros(order)
     sizes = torch.tensor([codes.numel() for codes in phones])
     spans = sizes + order + room
-    signal = torch.cat([part for signal in signals for part in (signal, gap)])
-    power = torch.cat([part for power in powers for part in (power, gap)]).clamp(min=0)
-    power = power + POWER_FLOOR
-    weight = power**-0.5
     return Speech(
-        signal,
-        power,
-        weight * sum(map(len, signals)) / (weight * signal**2).sum(),
+        torch.cat([part for signal in signals for part in (signal, gap)]),
+        torch.cat([part for power in powers for part in (power, gap)]).clamp(min=0) + POWER_FLOOR,
         torch.cat([part for codes in phones for part in (before, codes, gap)]).int(),
         spans.cumsum(0) - spans,
         sizes,

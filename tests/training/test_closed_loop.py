@@ -90,18 +90,6 @@ def test_utterances_lie_in_a_row_with_room_between():
     assert power.size
 
 
-def test_errors_weigh_as_the_root_of_the_power_and_silence_has_the_error_one():
-    speech, signals, _ = speech_of(series(83, ORDER), series(41, ORDER, 1))
-    np.testing.assert_allclose(
-        speech.weight / speech.weight[0], (speech.power / speech.power[0]) ** -0.5, rtol=1e-5
-    )
-    squares = sum(
-        float((speech.weight[begin : begin + signal.numel()] * signal**2).sum())
-        for begin, signal in zip(speech.begins, signals, strict=True)
-    )
-    assert squares == pytest.approx(83 + 41 + 2 * ORDER, rel=1e-5)
-
-
 def test_true_places_have_the_window_and_the_state_of_a_teacher_forced_pass():
     utterances = [series(260, ORDER), series(41, ORDER, 1)]
     speech, signals, phones = speech_of(*utterances)
@@ -206,8 +194,7 @@ def test_the_gradient_is_the_slope_of_the_loss(cell):
     one = series(83, ORDER)
     network = drawn(cell, scale=0.3).double()
     speech, *_ = speech_of(one)
-    double = {name: getattr(speech, name).double() for name in ("signal", "power", "weight")}
-    speech = replace(speech, **double)
+    speech = replace(speech, signal=speech.signal.double(), power=speech.power.double())
     streams = at_places(speech, network, [(0, 3), (0, 40), (0, 77)])  # 6 of 11 samples are left
     rolled(network, replace(RECIPE, error_bound=1e9), speech, streams, 0.7)
     gradient = gradient_of(network)
@@ -220,7 +207,7 @@ def test_the_gradient_is_the_slope_of_the_loss(cell):
             y, *_ = roll_out_plain(
                 signal, mix, speech.phones[at].t(), streams.state, network.weights, cell
             )
-        squares = ((y.t() - true) ** 2 * speech.weight[at]).numpy()
+        squares = ((y.t() - true) ** 2).numpy()
         errors = np.array([squares[0].mean(), squares[1].mean(), squares[2, :6].mean()])
         return np.average(np.log(errors + LOSS_FLOOR), weights=[11, 11, 6])
 
