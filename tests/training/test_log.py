@@ -136,6 +136,7 @@ def test_the_files_of_a_training_that_went_well(tmp_path):
         "samples": found.samples,
         "wall_seconds": found.wall_seconds,
         "final_training_mse": found.final_mse,
+        "tries": 0,
         "clipped_share": 0.0,
         "status": "ok",
         "diverged_at": None,
