@@ -12,7 +12,9 @@ PYTHON ?= python3
 CORES ?= 4
 
 venv := .venv/bin/python
-# Python compiles a module when it is first used; to compile all at once takes longer than to install.
+# Compiling every module takes longer than installing them all. Python compiles those in use when it
+# first loads them, and must be allowed to keep the result.
+unexport PYTHONDONTWRITEBYTECODE
 locked := $(venv) -m pip install --no-compile --no-deps --require-hashes
 
 .PHONY: all test lint check bench lock
