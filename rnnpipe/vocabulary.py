@@ -64,6 +64,10 @@ COLOURS = {"original": "#3d4145", "teacher_forced": "#0072B2", "free_running": "
 # In standard deviations: a free run beyond this limit is stopped. reconstruct.limit overrides it.
 LIMIT = 20.0
 
+# In standardised units, on top of the power of the speech that an error is compared with: in
+# near-silence, nothing counts as lost.
+POWER_FLOOR = 0.1
+
 
 def file_name(item: str) -> str:
     """Turn the id of an utterance or a phone into a file name without extension."""

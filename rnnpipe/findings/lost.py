@@ -6,12 +6,10 @@ import pandas as pd
 
 from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.findings.means import SETTING
-from rnnpipe.vocabulary import Setting
+from rnnpipe.vocabulary import POWER_FLOOR, Setting
 
-# A phone is lost if the error in it exceeds this share of its power, as for a stream in training on
-# a network's own samples; and as there, the floor, in standardised units, lets near-silence pass.
+# A phone is lost if the error in it exceeds this share of its power plus `POWER_FLOOR`.
 LOST = 0.5
-FLOOR = 0.1
 
 
 class Loss(NamedTuple):
@@ -56,13 +54,13 @@ def find_losses(phones: pd.DataFrame, setting: Setting) -> list[Loss]:
     own = own[(own["reconstruction"] == "free_running") & (own["set"] == "train")]
     found = []
     for utterance, rows in own.groupby("utterance", sort=False):
-        lost = ~(rows["mse"] <= LOST * (rows["power"] + FLOOR))
+        lost = ~(rows["mse"] <= LOST * (rows["power"] + POWER_FLOOR))
         if not lost.any():
             continue
         sizes = rows["end"] - rows["start"]
         first = rows[lost].iloc[0]
         # Near-silence is no proof that it is followed again.
-        after = rows[~lost & (rows["start"] > first["start"]) & (rows["power"] > FLOOR)]
+        after = rows[~lost & (rows["start"] > first["start"]) & (rows["power"] > POWER_FLOOR)]
         back, until = ("", 0) if after.empty else after[["phone", "start"]].iloc[0]
         found.append(
             Loss(
@@ -78,22 +76,15 @@ def find_losses(phones: pd.DataFrame, setting: Setting) -> list[Loss]:
 
 
 def describe(losses: list[Loss], closed_loop: bool) -> str:
-    """Say where the free run that is lost longest gets lost, and what to try.
+    """Say in a sentence where the free run that is lost longest gets lost, and what to try.
 
     Parameters
     ----------
     losses : list of Loss
-        From `find_losses`.
+        From `find_losses`, not empty.
     closed_loop : bool
         Whether the network was trained on its own samples.
-
-    Returns
-    -------
-    str
-        A sentence after a space; "" if no free run is lost.
     """
-    if not losses:
-        return ""
     worst = max(losses, key=lambda loss: loss.share)
     back = (
         f"finds back in the {worst.back} at {worst.until:.2f} s"
@@ -106,6 +97,6 @@ def describe(losses: list[Loss], closed_loop: bool) -> str:
         else "the recipe closed_loop trains on the network's own samples, against this"
     )
     return (
-        f" The free run of {worst.utterance} gets lost in the {worst.phone} at {worst.begin:.2f} s "
+        f"The free run of {worst.utterance} gets lost in the {worst.phone} at {worst.begin:.2f} s "
         f"and {back}; {remedy}."
     )

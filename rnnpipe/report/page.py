@@ -12,20 +12,10 @@ import yaml
 
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
+from rnnpipe.findings.answers import Ladder, ThenAndNow, advise, ladder, then_and_now
 from rnnpipe.findings.rates import VERY_CLOSE
 from rnnpipe.findings.stability import Cure, Start, answer, subject
-from rnnpipe.findings.standings import (
-    CLOSE,
-    LEVEL,
-    Ladder,
-    Standing,
-    Standings,
-    ThenAndNow,
-    advise,
-    ladder,
-    standings,
-    then_and_now,
-)
+from rnnpipe.findings.standings import CLOSE, LEVEL, Standing, Standings, standings
 from rnnpipe.findings.words import duration, significant, tenths
 from rnnpipe.reconstruction.sounds import read_sound
 from rnnpipe.report import explorer, provenance, rows
@@ -121,6 +111,7 @@ def write_report(
     title: str,
     mse: pd.DataFrame,
     settings: pd.DataFrame,
+    rates: pd.DataFrame,
     phones: Mapping[str, pd.DataFrame],
     tables: Mapping[str, Path],
     run_folders: Mapping[Setting, Path],
@@ -148,6 +139,8 @@ def write_report(
         The columns of tables/mse.csv, baselines included.
     settings : DataFrame
         The columns of tables/settings.csv; each row becomes a row and a section of the page.
+    rates : DataFrame
+        From `rnnpipe.findings.rates.rates`.
     phones : mapping from {"phone", "phone_class"} to DataFrame
         From `rnnpipe.reconstruction.phone_errors.mean_phone_errors`.
     tables : mapping from str to path
@@ -225,7 +218,7 @@ def write_report(
         open_groups=len(sections) <= OPEN_GROUPS,
         baselines=everyone.baselines,
         columns=rows.measures([*everyone.baselines, *everyone.settings]),
-        how_often=rows.how_often(mse),
+        how_often=rows.how_often(rates),
         close=CLOSE,
         very_close=VERY_CLOSE,
         by_utterance=rows.by_utterance(mse) if mse["utterance"].nunique() > 1 else [],

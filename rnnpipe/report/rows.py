@@ -7,7 +7,6 @@ import pandas as pd
 
 from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.findings.means import SETTING
-from rnnpipe.findings.rates import rates
 from rnnpipe.findings.stability import Cure, Start, signed
 from rnnpipe.findings.standings import Baseline, Standing, Standings
 from rnnpipe.findings.words import aligned, significant, tenths, whole
@@ -57,12 +56,8 @@ def by_utterance(mse: pd.DataFrame) -> list[dict]:
     return table
 
 
-def how_often(mse: pd.DataFrame) -> list[dict]:
-    """One row per recipe and hidden size: how many of its free runs stay close to the original.
-
-    Empty if no recipe and size has more than one free run.
-    """
-    table = rates(mse)
+def how_often(table: pd.DataFrame) -> list[dict]:
+    """The rows of `rnnpipe.findings.rates.rates`; none if no recipe and size has several runs."""
     if not (table["free_runs"] > 1).any():
         return []
     return [

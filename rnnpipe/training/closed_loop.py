@@ -30,14 +30,13 @@ from torch.nn import functional
 from rnnpipe.kernels.closed_loop import roll_out
 from rnnpipe.model import Network
 from rnnpipe.training.log import DIVERGED_MSE
-from rnnpipe.training.recipes import Recipe
+from rnnpipe.training.recipes import GROUP, Recipe
+from rnnpipe.vocabulary import POWER_FLOOR
 
 # A stream is lost if its error over this many last samples exceeds a share of their power.
 LAST_SAMPLES = 50
-# Power is the mean square over a window of this many samples (12.5 ms), plus the floor, in
-# standardised units: an error in near-silence does not count as lost.
+# Power is the mean square over a window of this many samples (12.5 ms), plus `POWER_FLOOR`.
 POWER_SAMPLES = 201
-POWER_FLOOR = 0.1
 # Error at which a stream's weight in the loss is half of that of a stream without error.
 LOSS_FLOOR = 0.4
 # Share of the lost streams that restart at a beginning. Until the first streams reach an end, only
@@ -47,9 +46,6 @@ SHARE_TO_BEGINNINGS = 0.1
 # states are computed again, because the weights have changed.
 SAMPLES_PER_PLACE = 100
 UPDATES_PER_PLACES = 100
-# Streams are computed in groups of this size, one thread per group. The size is fixed, so that no
-# sum depends on the number of threads.
-GROUP = 12
 # Share of the true sample in what is fed back, when mixing begins and when it ends. At 0.005, it
 # takes 200 samples (one window) to reduce an error to a third: a run that follows the utterance
 # with so little help also follows it without. With an end at 0.001, too little training is left to

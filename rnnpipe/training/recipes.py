@@ -7,6 +7,10 @@ from typing import Any, Literal
 
 from rnnpipe.errors import RnnpipeError
 
+# The streams of a closed loop are computed in groups of this size, one thread per group. The size
+# is fixed, so that no sum depends on the number of threads.
+GROUP = 12
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:

@@ -133,7 +133,8 @@ class Training:
     ) -> None:
         """Log an update and, at regular intervals, the NMSE of a free run with these weights."""
         epoch = (self.log.samples + samples) / self.samples_per_epoch
-        tried = self.closed_loop and update % max(1, self.num_updates // FREE_RUNS) == 0
+        before, now = ((n * FREE_RUNS) // self.num_updates for n in (update - 1, update))
+        tried = self.closed_loop and now > before
         free = free_running_nmse(self.averaged, self.series) if tried else math.nan
         row = Row(update, epoch, error, norm, clipped, rate, free)
         self.log.add(row, samples, self.averaged)
@@ -144,9 +145,8 @@ class Training:
         self.optimizer.step()
         if self.closed_loop:
             share = 1 / (1 + MEMORY * (update - 1))
-            for mean, new in zip(
-                self.averaged.parameters(), self.network.parameters(), strict=True
-            ):
+            networks = self.averaged.parameters(), self.network.parameters()
+            for mean, new in zip(*networks, strict=True):
                 mean.data.lerp_(new.data, share)
 
     def finish(self) -> TrainedRun:

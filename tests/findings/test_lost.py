@@ -67,11 +67,10 @@ def test_the_sentence_names_the_utterance_that_is_lost_longest_and_what_to_try()
         ]
     )
     assert describe(find_losses(table, OWN), closed_loop=True) == (
-        " The free run of SX2 gets lost in the dx at 0.00 s and does not find back; more epochs or "
+        "The free run of SX2 gets lost in the dx at 0.00 s and does not find back; more epochs or "
         "hidden units may carry it through."
     )
     assert describe(find_losses(table[table["utterance"] == "SX1"], OWN), closed_loop=False) == (
-        " The free run of SX1 gets lost in the ae at 0.10 s and finds back in the n at 0.20 s; the "
+        "The free run of SX1 gets lost in the ae at 0.10 s and finds back in the n at 0.20 s; the "
         "recipe closed_loop trains on the network's own samples, against this."
     )
-    assert describe([], closed_loop=True) == ""

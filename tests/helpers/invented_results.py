@@ -158,13 +158,15 @@ class Results:
         path = self.folder / "report.html"
         if not hasattr(self, "phones"):
             self.phones = self.phone_means()
-        tables = {"mse": self.mse, "settings": self.settings, "rates": rates(self.mse)}
+        counted = rates(changed.get("mse", self.mse))
+        tables = {"mse": self.mse, "settings": self.settings, "rates": counted}
         tables |= {f"by_{key}": table for key, table in self.phones.items()}
         for name, table in tables.items():
             table.to_csv(self.folder / f"{name}.csv", index=False)
         given = {
             "title": "A small experiment", "mse": self.mse, "settings": self.settings,
-            "phones": self.phones, "tables": {name: self.folder / f"{name}.csv" for name in tables},
+            "rates": counted, "phones": self.phones,
+            "tables": {name: self.folder / f"{name}.csv" for name in tables},
             "run_folders": self.run_folders, "order": ORDER, "drawn": self.drawn,
             "utterances": {utterance: phone_segments() for utterance in self.utterances},
             "starts": self.starts, "cures": CURES, "corpus": CORPUS, "remarks": [],

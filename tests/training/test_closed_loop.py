@@ -23,7 +23,6 @@ from rnnpipe.training import closed_loop
 from rnnpipe.training.batches import as_tensors
 from rnnpipe.training.closed_loop import (
     LOSS_FLOOR,
-    POWER_FLOOR,
     TRUE_SHARE,
     ClosedLoop,
     Streams,
@@ -35,6 +34,7 @@ from rnnpipe.training.closed_loop import (
 )
 from rnnpipe.training.recipes import Recipe
 from rnnpipe.training.train import Training, train
+from rnnpipe.vocabulary import POWER_FLOOR
 from rnnpipe.windows.series import Series
 
 RECIPE = Recipe(

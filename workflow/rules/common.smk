@@ -18,7 +18,7 @@ from rnnpipe.config import check_config
 from rnnpipe.corpus.layouts import find_shards
 from rnnpipe.corpus.synth import minitimit_shards
 from rnnpipe.errors import RnnpipeError
-from rnnpipe.training.recipes import Recipe
+from rnnpipe.training.recipes import GROUP, Recipe
 from rnnpipe.vocabulary import SETTING_FOLDER, RunFile, Setting
 
 # Snakemake inserts the path of Python into a shell command without quotes; it may contain spaces.
@@ -112,10 +112,10 @@ def threads_to_train(recipe):
     """CPU threads of a training, the same on any machine; results do not depend on them.
 
     The recurrence cannot be split over threads, and several settings run in parallel. Only the
-    streams of a closed loop are computed in groups of 12, a thread a group.
+    streams of a closed loop are computed in groups, a thread a group.
     """
     streams = Recipe.from_config(config["recipes"][recipe]).streams
-    return 2 if is_closed_loop(recipe) and streams > 12 else 1
+    return 2 if is_closed_loop(recipe) and streams > GROUP else 1
 
 
 # The configuration that the report prints, without recipes that are not used.

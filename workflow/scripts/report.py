@@ -37,6 +37,7 @@ with job(snakemake):
         title=config["report"]["title"],
         mse=mse,
         settings=pd.read_csv(given.settings),
+        rates=pd.read_csv(given.rates),
         phones={key: pd.read_csv(given[f"by_{key}"]) for key in ("phone", "phone_class")},
         tables={
             name: Path(given[name])
