@@ -74,17 +74,18 @@ def _step(state: dict, G: Tensor, how: dict) -> Tensor:
     state["step"] += 1
     mean, square, P, Q = state["mean"], state["square"], state["P"], state["Q"]
     beta, beta_square = how["betas"]
-    mean.lerp_(G, 1 - beta)
-    square.lerp_((P.t() @ G @ Q).square(), 1 - beta_square)
+    Z = P.t() @ G @ Q
+    mean.lerp_(Z, 1 - beta)
+    square.lerp_(Z.square(), 1 - beta_square)
     unbiased = (square / (1 - beta_square ** state["step"])).sqrt() + EPSILON
-    direction = (P.t() @ mean @ Q) / (1 - beta ** state["step"]) / unbiased
+    change = P @ (mean / (1 - beta ** state["step"]) / unbiased) @ Q.t()
     state["L"].lerp_(G @ G.t(), 1 - how["memory"])
     state["R"].lerp_(G.t() @ G, 1 - how["memory"])
-    change = P @ direction @ Q.t()
     if state["step"] % how["every"] == 0:
         state["P"], rows = _renewed(state["L"], P)
         state["Q"], columns = _renewed(state["R"], Q)
         state["square"] = square[rows][:, columns]
+        state["mean"] = state["P"].t() @ (P @ mean @ Q.t()) @ state["Q"]
     return change
 
 
