@@ -45,7 +45,7 @@ SHARE_TO_BEGINNINGS = 0.1
 # Samples between the true states that lost streams are reset to, and updates after which these
 # states are computed again, because the weights have changed.
 SAMPLES_PER_PLACE = 100
-UPDATES_PER_PLACES = 100
+UPDATES_PER_PLACES = 300
 # Share of the true sample in what is fed back, when mixing begins and when it ends. At 0.005, it
 # takes 200 samples (one window) to reduce an error to a third: a run that follows the utterance
 # with so little help also follows it without. With an end at 0.001, too little training is left to
@@ -116,8 +116,8 @@ class ClosedLoop:
     network : Network
         On the CPU; the caller updates its weights between two passes.
     recipe : Recipe
-        Its `streams`, `steps`, `warm_up`, `mixing`, `input_noise`, `error_bound` and `reset_error`
-        are used.
+        Its `streams`, `steps`, `warm_up`, `mixing`, `scheduled_sampling`, `input_noise`,
+        `error_bound` and `reset_error` are used.
     num_updates : int
         Length of the training; `warm_up` and `mixing` are shares of it.
     signals : sequence of float32 Tensor, shape (order + T,) each
@@ -212,11 +212,13 @@ def roll_on(
     if recipe.input_noise:
         signal = signal + recipe.input_noise * torch.randn_like(signal)
     trained = [parameter for parameter in network.weights if parameter.numel()]
+    mix = torch.full_like(target, share)
+    if recipe.scheduled_sampling:
+        mix = torch.bernoulli(mix)
     size = valid.sum(1)
 
     def roll(group: slice) -> tuple:
-        mix = torch.full_like(target[group], share)
-        heard = (signal[group].t(), mix.t(), phones[group].t())
+        heard = (signal[group].t(), mix[group].t(), phones[group].t())
         y, fed, state = roll_out(*heard, streams.state[group], network.weights, network.cell)
         squares = (y.t() - target[group]) ** 2
         bounded = squares.clamp(max=recipe.error_bound) * valid[group]

@@ -10,6 +10,8 @@ from rnnpipe.errors import RnnpipeError
 # The streams of a closed loop are computed in groups of this size, one thread per group. The size
 # is fixed, so that no sum depends on the number of threads.
 GROUP = 12
+# All that a recipe without back-propagation uses.
+ECHO_STATE = ("backpropagation", "cell", "init", "init_scale", "input_noise", "ridge")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +44,11 @@ class Recipe:
         Learning rate at the last update, as a share of `learning_rate`.
     epochs, updates : int or None
         Length of the training, one of the two: passes over the utterances, or optimiser steps.
-    backpropagation : {"whole_utterance", "truncated", "closed_loop"}
+    backpropagation : {"whole_utterance", "truncated", "closed_loop", "none"}
         One update per utterance, through all of it; streams cut into chunks; or such streams on
-        their own samples, through the samples fed back (see `rnnpipe.training.closed_loop`).
+        their own samples, through the samples fed back (see `rnnpipe.training.closed_loop`). With
+        "none", the hidden layer stays as drawn and only the output is fitted, in one step (see
+        `rnnpipe.training.echo_state`).
     streams : int
         Number of streams in parallel; unused with "whole_utterance".
     steps : int
@@ -58,12 +62,17 @@ class Recipe:
     mixing : float
         With "closed_loop": share of the training, after the warm-up, in which the true sample is
         still mixed into what is fed back, with a decreasing share.
+    scheduled_sampling : bool
+        With "closed_loop": whether each sample fed back is the true one or the predicted one, at
+        random (Bengio et al., 2015), instead of a mixture of both.
     error_bound : float
         With "closed_loop": squared errors are clipped here, in standardised units, so that a lost
         stream does not dominate the others.
     reset_error : float
         With "closed_loop": a stream is reset to its utterance when its error exceeds this share of
         the power of the speech there.
+    ridge : float
+        With "none": the penalty on the square of the output's weights, per sample.
     clip : {"none", "norm", "value"}
         Gradient clipping (Pascanu et al., 2013), to `clip_at`.
     clip_at : float
@@ -92,14 +101,16 @@ class Recipe:
     final_learning_rate: float = 1.0
     epochs: int | None = None
     updates: int | None = None
-    backpropagation: Literal["whole_utterance", "truncated", "closed_loop"] = "truncated"
+    backpropagation: Literal["whole_utterance", "truncated", "closed_loop", "none"] = "truncated"
     streams: int = 32
     steps: int = 100
     carry_state: bool = True
     warm_up: float = 0.05
     mixing: float = 0.75
+    scheduled_sampling: bool = False
     error_bound: float = 25.0
     reset_error: float = 0.5
+    ridge: float = 0.0
     clip: Literal["none", "norm", "value"] = "none"
     clip_at: float = 1.0
     weight_decay: float = 0.0
@@ -108,6 +119,18 @@ class Recipe:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.backpropagation == "none":
+            useless = sorted(set(self._changed()) - set(ECHO_STATE))
+            if useless:
+                raise RnnpipeError(
+                    "With backpropagation none, the output is fitted in one step and nothing else "
+                    f"is trained: leave out {', '.join(useless)}."
+                )
+            return
+        if self.ridge:
+            raise RnnpipeError("ridge belongs to backpropagation none.")
+        if self.scheduled_sampling and self.backpropagation != "closed_loop":
+            raise RnnpipeError("scheduled_sampling belongs to backpropagation closed_loop.")
         if (self.epochs is None) == (self.updates is None):
             raise RnnpipeError("A recipe needs either epochs or updates, and not both.")
         if self.optimizer != "sgd" and self.momentum:
@@ -117,6 +140,10 @@ class Recipe:
         if self.backpropagation == "closed_loop":
             if self.dropout or self.weight_noise:
                 raise RnnpipeError("The closed loop supports neither dropout nor weight_noise.")
+
+    def _changed(self) -> list[str]:
+        """Keys that do not have their default."""
+        return [key.name for key in fields(self) if getattr(self, key.name) != key.default]
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Recipe":
@@ -136,10 +163,14 @@ class Recipe:
         """Updates per pass over utterances that have `sizes` samples to predict; not rounded."""
         if self.backpropagation == "whole_utterance":
             return len(sizes)
+        if self.backpropagation == "none":
+            return 1
         return sum(sizes) / (self.streams * self.steps)
 
     def num_updates(self, sizes: Sequence[int]) -> int:
         """Length of a training on utterances that have `sizes` samples to predict."""
+        if self.backpropagation == "none":
+            return 1
         if self.updates is not None:
             return self.updates
         assert self.epochs is not None  # one of the two is given

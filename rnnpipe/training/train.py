@@ -17,6 +17,7 @@ from rnnpipe.reconstruction.metrics import nmse
 from rnnpipe.reconstruction.reconstruct import free_run
 from rnnpipe.training.batches import Chunks, WholeUtterances, as_tensors
 from rnnpipe.training.closed_loop import ClosedLoop
+from rnnpipe.training.echo_state import EchoState
 from rnnpipe.training.log import Log, Row
 from rnnpipe.training.optimizers import clip, decay, make_optimizer
 from rnnpipe.training.recipes import Recipe
@@ -98,7 +99,7 @@ class Training:
         With the running mean of the weights, in a training on the network's own samples.
     optimizer : torch.optim.Optimizer
         With its running means.
-    passes : TeacherForced or ClosedLoop
+    passes : TeacherForced, ClosedLoop or EchoState
         With the current batches or streams.
     log : Log
         The record of the training so far.
@@ -115,7 +116,7 @@ class Training:
     network: Network
     averaged: Network
     optimizer: torch.optim.Optimizer
-    passes: TeacherForced | ClosedLoop
+    passes: TeacherForced | ClosedLoop | EchoState
     log: Log
     num_updates: int
     samples_per_epoch: int
@@ -213,11 +214,13 @@ def make_passes(
     sizes: Sequence[int],
     device: torch.device,
     threads: int,
-) -> TeacherForced | ClosedLoop:
+) -> TeacherForced | ClosedLoop | EchoState:
     """Prepare the passes for the recipe's kind of back-propagation."""
     if recipe.backpropagation == "closed_loop":
         speech = as_tensors(series, network.mean, network.std)
         return ClosedLoop(network, recipe, num_updates, *speech, threads)
+    if recipe.backpropagation == "none":
+        return EchoState(network, recipe, series, device)
     if recipe.backpropagation == "whole_utterance":
         batches = WholeUtterances(series, network.mean, network.std, device)
         return TeacherForced(network, recipe, batches)
@@ -234,6 +237,7 @@ def warm_up(network: Network) -> None:
         network.initial_state(1),
     )
     predictions.sum().backward()
+    network.zero_grad()
 
 
 def choose_device(name: str) -> torch.device:

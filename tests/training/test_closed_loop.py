@@ -344,10 +344,34 @@ def test_the_running_mean_of_the_weights_is_tried_on_the_way_and_the_best_kept(m
     assert any(ends) and not all(ends)
 
 
+def test_scheduled_sampling_feeds_back_a_true_sample_or_a_predicted_one(monkeypatch):
+    shares = []
+
+    def roll_out(signal, share, *rest):
+        shares.append(share)
+        return plain(signal, share, *rest)
+
+    plain = closed_loop.roll_out
+    monkeypatch.setattr(closed_loop, "roll_out", roll_out)
+    network, speech, places = drawn(cell="tanh"), speech_of(series(600, ORDER))[0], [(0, 50)] * 40
+    recipe = replace(RECIPE, streams=40, steps=50, scheduled_sampling=True)
+    for share in (0.0, 0.3, 1.0):
+        shares.clear()
+        rolled(network, recipe, speech, at_places(speech, network, places), share)
+        drawn_shares = torch.cat([part.ravel() for part in shares])
+        assert set(drawn_shares.tolist()) <= {0.0, 1.0}
+        assert drawn_shares.mean().item() == pytest.approx(share, abs=0.05)
+
+
 def test_contradictions_are_refused():
     for wrong, message in (
         ({"dropout": 0.1}, "The closed loop supports neither dropout nor weight_noise."),
         ({"weight_noise": 0.1}, "The closed loop supports neither dropout nor weight_noise."),
+        ({"ridge": 0.1}, "ridge belongs to backpropagation none."),
+        (
+            {"scheduled_sampling": True, "backpropagation": "truncated"},
+            "scheduled_sampling belongs to backpropagation closed_loop.",
+        ),
     ):
         with pytest.raises(RnnpipeError, match=message):
             replace(RECIPE, **wrong)
