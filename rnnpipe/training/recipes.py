@@ -38,8 +38,9 @@ class Recipe:
         At the first update.
     momentum : float
         Of sgd, in [0, 1).
-    schedule : {"constant", "cosine", "exponential"}
-        How the learning rate changes from the first update to the last.
+    schedule : {"constant", "cosine", "steep_cosine", "exponential"}
+        How the learning rate changes from the first update to the last. The steep cosine is the
+        cosine to the power 1.5: it takes longer over the last, small rates.
     final_learning_rate : float
         Learning rate at the last update, as a share of `learning_rate`.
     epochs, updates : int or None
@@ -97,7 +98,7 @@ class Recipe:
     optimizer: Literal["sgd", "adam", "soap"] = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.0
-    schedule: Literal["constant", "cosine", "exponential"] = "constant"
+    schedule: Literal["constant", "cosine", "steep_cosine", "exponential"] = "constant"
     final_learning_rate: float = 1.0
     epochs: int | None = None
     updates: int | None = None
@@ -179,9 +180,11 @@ class Recipe:
     def learning_rate_at(self, progress: float) -> float:
         """Learning rate at `progress`, the finished share of the training, in [0, 1]."""
         end = self.final_learning_rate
+        cosine = (1 + math.cos(math.pi * progress)) / 2
         share = {
             "constant": 1.0,
-            "cosine": end + (1 - end) * (1 + math.cos(math.pi * progress)) / 2,
+            "cosine": end + (1 - end) * cosine,
+            "steep_cosine": end + (1 - end) * cosine**1.5,
             "exponential": end**progress,
         }[self.schedule]
         return self.learning_rate * share

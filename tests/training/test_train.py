@@ -181,6 +181,7 @@ def test_less_than_an_update_is_one():
     [
         ("constant", 0.02, 0.02, 0.02),
         ("cosine", 0.02, 0.0101, 0.0002),
+        ("steep_cosine", 0.02, 0.0002 + 0.0198 / 8**0.5, 0.0002),
         ("exponential", 0.02, 0.002, 0.0002),
     ],
 )
