@@ -89,6 +89,11 @@ class Run:
         return pd.read_csv(self.path(RunFile.ERRORS))
 
     @property
+    def phone_errors(self) -> pd.DataFrame:
+        """One row per utterance, reconstruction and phone, with its errors."""
+        return pd.read_csv(self.path(RunFile.PHONES))
+
+    @property
     def horizon(self) -> pd.DataFrame:
         """Error of free runs by number of predicted samples."""
         return pd.read_csv(self.path(RunFile.HORIZON))

@@ -48,6 +48,7 @@ class RunFile(StrEnum):
     SUMMARY = "run.json"
     DYNAMICS = "dynamics.parquet"
     ERRORS = "reconstructions.csv"
+    PHONES = "phones.csv"
     RECONSTRUCTIONS = "reconstructions"
     HORIZON = "horizon.csv"
 

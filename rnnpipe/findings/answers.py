@@ -13,6 +13,9 @@ from rnnpipe.findings.standings import CLOSE, LEVEL, Standing, Standings, standi
 from rnnpipe.findings.words import significant, tenths
 from rnnpipe.vocabulary import NOTE, NOTE_RECIPE, NOTE_UTTERANCE, RECONSTRUCTIONS
 
+# If all speech trained on is constant.
+NO_VALUE = "What was to be learnt is constant, and no error can be compared with it."
+
 
 class Advice(NamedTuple):
     """A question of the reader, its answer in a few words, and the reason in a sentence or two."""
@@ -56,7 +59,9 @@ def _which_size(
 ) -> Advice:
     question = "Which hidden size?"
     if not sizes:
-        return Advice(question, "None of these", "Every size failed with some seed.")
+        defined = any(math.isfinite(row.measured[kind].nmse) for row in rows)
+        why = "Every size failed with some seed." if defined else NO_VALUE
+        return Advice(question, "None of these", why)
     recipe, size = chosen = min(sizes, key=sizes.__getitem__)
     seeds = sum(row.setting[:2] == chosen for row in rows)
     mean = f", the mean of {seeds} seeds" if seeds > 1 else ", with one seed"
@@ -76,6 +81,8 @@ def _which_size(
 
 def _does_it_talk(leader: Standing | None, silence: float) -> Advice:
     question = "Does it talk?"
+    if leader is None and math.isnan(silence):
+        return Advice(question, "No answer", NO_VALUE)
     if leader is None:
         return Advice(question, "No", "On its own, every network diverged or blew up.")
     own = leader.measured["free_running"]
@@ -161,6 +168,8 @@ def _sentence(
     everyone: Standings, kind: str, leader: Standing | None, marks: Mapping[str, float]
 ) -> str:
     """What the best result means, in words."""
+    if leader is None and math.isnan(marks.get("silence", 1.0)):
+        return NO_VALUE
     if leader is None:
         return "No setting has a result: every one diverged or was cut off."
     own = leader.measured[kind]

@@ -12,8 +12,9 @@ def mean_over_utterances(mse: pd.DataFrame, which: str = "train") -> pd.DataFram
     """Reduce tables/mse.csv to one row per setting (or baseline) and reconstruction.
 
     MSE, NMSE and horizon are plain means over the utterances, so every utterance has the same
-    weight. The SNR is computed from the mean NMSE, -10 log10(NMSE), so that both columns agree. If
-    one utterance has no value, the mean is nan. A setting is diverged if any of its rows is.
+    weight. The SNR is computed from the mean NMSE, -10 log10(NMSE), so that both columns agree. An
+    utterance whose NMSE is undefined, because it is constant, counts in none of them; see
+    `undefined`. A setting is diverged if any of its rows is.
 
     Parameters
     ----------
@@ -26,20 +27,31 @@ def mean_over_utterances(mse: pd.DataFrame, which: str = "train") -> pd.DataFram
     -------
     DataFrame
         recipe, hidden_size, seed, reconstruction, mse, nmse, horizon_ms, snr_db, diverged (bool),
-        utterances (int), cut_off (int, utterances whose free run was stopped) and failed (bool,
-        diverged or cut off), in table order.
+        utterances (int, those that count), cut_off (int, utterances whose free run was stopped) and
+        failed (bool, diverged or cut off), in table order.
     """
-    groups = mse[mse["set"] == which].groupby(
-        [*SETTING, "reconstruction"], dropna=False, sort=False
-    )
+    keys = [*SETTING, "reconstruction"]
+    of_set = mse[mse["set"] == which]
+    everyone = of_set.groupby(keys, dropna=False, sort=False)
+    groups = of_set[~undefined(of_set)].groupby(keys, dropna=False, sort=False)
     means = groups[["mse", "nmse", "horizon_ms"]].agg(lambda values: values.mean(skipna=False))
     with np.errstate(divide="ignore"):
         means["snr_db"] = -10 * np.log10(means["nmse"].astype(float))
-    means["diverged"] = groups["status"].agg(lambda status: (status == "diverged").any())
-    means["utterances"] = groups.size()
-    means["cut_off"] = groups["stopped_at"].count()
+    # A setting of whose utterances none counts keeps its row, without a value.
+    means = means.reindex(everyone.size().index)
+    means["diverged"] = everyone["status"].agg(lambda status: (status == "diverged").any())
+    means["utterances"] = groups.size().reindex(means.index, fill_value=0)
+    means["cut_off"] = everyone["stopped_at"].count()
     means["failed"] = means["diverged"].astype(bool) | (means["cut_off"] > 0)
     return means.reset_index()
+
+
+def undefined(mse: pd.DataFrame) -> pd.Series:
+    """Mark the rows of tables/mse.csv whose NMSE is undefined although their MSE is known.
+
+    These are reconstructions of a constant target, such as digital silence or a single sample.
+    """
+    return mse["nmse"].isna() & mse["mse"].notna()
 
 
 def baseline_nmse(means: pd.DataFrame, kind: str) -> dict[str, float]:

@@ -1,10 +1,15 @@
 """Remarks needed to interpret the tables: what is memorised, and what was sampled."""
 
+import math
+
 import pandas as pd
 
-from rnnpipe.findings.means import baseline_nmse, best, mean_over_utterances, nmse_of
+from rnnpipe.findings.means import baseline_nmse, best, mean_over_utterances, nmse_of, undefined
 from rnnpipe.findings.standings import LEVEL
+from rnnpipe.findings.words import listed
 from rnnpipe.vocabulary import MODES, RECONSTRUCTIONS
+
+MOST = 5  # utterances that a remark names
 
 
 def remarks(mse: pd.DataFrame, feedback_noise: str | float) -> list[str]:
@@ -18,6 +23,14 @@ def remarks(mse: pd.DataFrame, feedback_noise: str | float) -> list[str]:
         The key reconstruct.feedback_noise of the configuration.
     """
     said = [_held_out(mse, kind) for kind in RECONSTRUCTIONS if "held_out" in set(mse["set"])]
+    constant = list(dict.fromkeys(mse["utterance"][undefined(mse)]))
+    if constant:
+        have, are = ("has", "is") if len(constant) == 1 else ("have", "are")
+        shown = constant if len(constant) <= MOST else [*constant[:MOST], "others"]
+        said.append(
+            f"{listed(shown)} {have} no NMSE and {are} left out of the means: all samples to "
+            "predict are equal."
+        )
     if feedback_noise == "training":
         said.append(
             "Free runs are sampled: what is fed back has noise on it, of the size of the network's "
@@ -40,6 +53,8 @@ def _held_out(mse: pd.DataFrame, kind: str) -> str:
     """
     trained, unheard = (mean_over_utterances(mse, which) for which in ("train", "held_out"))
     leader = best(trained, kind)
+    if any(math.isnan(baseline_nmse(means, kind)["silence"]) for means in (trained, unheard)):
+        return f"{MODES[kind]}, what was learnt and what was held out cannot be compared."
     if leader is None:
         return f"{MODES[kind]}, no network went through."
     known, new = (nmse_of(means, leader, kind) for means in (trained, unheard))

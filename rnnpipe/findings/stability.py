@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from rnnpipe.findings.words import listed
+from rnnpipe.findings.words import listed, significant
 from rnnpipe.vocabulary import NOTE_MSE, Setting
 
 STABLE = "stable"
@@ -58,6 +58,8 @@ def judge(dynamics: pd.DataFrame, lowest_at: int | None) -> tuple[str, str]:
     step = rises and math.isfinite(at["sharpness"]) and at["sharpness"] > at["limit"]
     time = at["lyapunov"] > 0
     exponent = f"Lyapunov exponent {signed(at['lyapunov'])} nats a step"
+    if math.isnan(at["lyapunov"]):
+        exponent = "too little speech for a Lyapunov exponent"
     name, share = sharpest_block(at)
     curvature = (
         f"sharpness {at['sharpness']:.3g} over the limit {at['limit']:.3g}, "
@@ -237,6 +239,9 @@ def _which_explains(own: Sequence[Start]) -> list[str]:
 
 
 def _gradients(own: Sequence[Start]) -> str:
+    own = [start for start in own if not math.isnan(start.lyapunov)]
+    if not own:
+        return "There is too little speech for a Lyapunov exponent."
     text = f"The Lyapunov exponent is {_span((s.lyapunov for s in own), signed)} nats a step"
     exploding = [start for start in own if start.time]
     if not exploding:
@@ -370,6 +375,8 @@ def reached(history: pd.DataFrame, mse: float) -> float:
 
 def signed(value: float) -> str:
     """Write a number with two digits and its sign."""
+    if not math.isfinite(value):
+        return significant(value)
     return f"{value:+.2g}".replace("-", "−")
 
 

@@ -246,8 +246,8 @@ def outcome(
     losses = find_losses(phones, setting)
     if losses:
         sentences.append(describe(losses, closed_loop=tries > 0))
-    if not unheard.empty:
-        forced_nmse, free_nmse = (means.nmse_of(unheard, setting, kind) for kind in RECONSTRUCTIONS)
+    forced_nmse, free_nmse = (means.nmse_of(unheard, setting, kind) for kind in RECONSTRUCTIONS)
+    if not math.isnan(forced_nmse):
         sentences.append(
             f"Of what was held out, its NMSE is {forced_nmse:.3g} and {free_nmse:.3g}."
         )

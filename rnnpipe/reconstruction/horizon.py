@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
+from torch.nn import functional
 
 from rnnpipe.model import Network
 from rnnpipe.vocabulary import LIMIT
@@ -21,9 +22,10 @@ def horizon_errors(
 ) -> pd.DataFrame:
     """Start free runs from the true past at many positions, and measure how their errors grow.
 
-    Each run starts with the true window, and with the state after the true past. Errors are
-    averaged over the runs and over stretches of the horizon, and divided by the variance of the
-    samples to predict in the utterances.
+    Each run starts with the true window, and with the state after the true past, and is at most
+    half as long as its utterance. Errors are averaged over the runs that come so far and over
+    stretches of the horizon, and divided by the variance of the samples to predict in the
+    utterances.
 
     Parameters
     ----------
@@ -38,17 +40,21 @@ def horizon_errors(
     -------
     DataFrame
         One row per stretch: samples (number of samples predicted at its end), nmse, and the NMSE of
-        silence and of persistence, which repeats the last true sample.
+        silence and of persistence, which repeats the last true sample; nan if all samples to
+        predict are equal.
     """
     mean, std = network.mean, network.std
     signals = [torch.from_numpy(speech.standardised(mean, std)) for speech in series]
     spoken = [torch.from_numpy(speech.phones.astype(np.int64)) for speech in series]
-    order, shortest = network.order, min(phones.numel() for phones in spoken)
-    length, runs = min(LONGEST, max(1, shortest // 2)), max(1, STARTS // len(series))
+    order, runs = network.order, max(1, STARTS // len(series))
+    lengths = [min(LONGEST, max(1, phones.numel() // 2)) for phones in spoken]
+    longest = max(lengths)
 
-    # For each run: the true samples and the state before it, and its true samples and phones.
+    # For each run: the true samples and the state before it, and its true samples, with nan after
+    # its end, and phones.
     pasts, states, truth, ahead = [], [], [], []
-    for signal, phones in zip(signals, spoken, strict=True):
+    for signal, phones, length in zip(signals, spoken, lengths, strict=True):
+        room = (0, longest - length)
         starts = np.unique(np.linspace(0, phones.numel() - length, runs).astype(int))
         state, at = network.initial_state(1), 0
         for start in starts:
@@ -58,15 +64,17 @@ def horizon_errors(
             at = start
             states.append(state)
             pasts.append(signal[start : start + order])
-            truth.append(signal[start + order : start + order + length])
-            ahead.append(phones[start : start + length])
+            true = signal[start + order : start + order + length]
+            truth.append(functional.pad(true, room, value=torch.nan))
+            ahead.append(functional.pad(phones[start : start + length], room))
     contexts, targets = torch.stack(pasts), torch.stack(truth)
     said = network.free_runs(contexts, torch.stack(ahead), torch.cat(states), limit)
 
-    variance = np.concatenate([signal[order:] for signal in signals]).var(dtype=np.float64)
+    speech = np.concatenate([signal[order:] for signal in signals])
+    variance = speech.var(dtype=np.float64) if np.ptp(speech) else np.nan
     others = (said, torch.zeros_like(targets), contexts[:, -1:])
-    means = np.stack([((targets - other).double() ** 2).mean(0) for other in others]) / variance
-    ends = np.unique(np.geomspace(1, length, min(POINTS, length)).round().astype(int))
+    means = np.stack([((targets - other).double() ** 2).nanmean(0) for other in others]) / variance
+    ends = np.unique(np.geomspace(1, longest, min(POINTS, longest)).round().astype(int))
     starts = np.concatenate([[0], ends[:-1]])
     stretches = np.add.reduceat(means, starts, axis=1) / (ends - starts)
     columns = dict(zip(("nmse", "silence", "persistence"), stretches, strict=True))

@@ -46,8 +46,11 @@ def horizon_ms(target: np.ndarray, prediction: np.ndarray, threshold: float = 0.
     The time at which the cumulative NMSE exceeds `threshold`, or the whole duration if it never
     does. The cumulative NMSE is the sum of (x - y)^2 so far, over the sum of (x - mean(x))^2 of the
     whole target. It reaches `nmse` at the end, and early errors in near-silence have little weight.
+    The result is nan if the target is constant.
     """
     target = np.asarray(target, np.float64)
+    if np.ptp(target) == 0:
+        return math.nan
     cumulative = np.cumsum((target - prediction) ** 2)
     energy = np.sum((target - target.mean()) ** 2)
     # "not <=" instead of ">": a prediction that is nan ends the horizon too.
@@ -62,8 +65,11 @@ def log_spectral_distance_db(target: np.ndarray, prediction: np.ndarray) -> floa
     with the power spectra P of original and reconstruction (Gray & Markel, "Distance measures for
     speech processing", 1976). Powers more than 60 dB below the largest one of the original are
     raised to this floor; otherwise the logarithm would compare silence with silence. Signals
-    shorter than a frame are padded.
+    shorter than a frame are padded. The result is nan if the original is constant: digital silence
+    has no spectrum to compare with.
     """
+    if np.ptp(target) == 0:
+        return math.nan
     spectra = [_power_spectra(np.asarray(signal, np.float64)) for signal in (target, prediction)]
     floor = max(spectra[0].max() * 1e-6, np.finfo(np.float64).tiny)
     x, y = (10 * np.log10(np.maximum(spectrum, floor)) for spectrum in spectra)

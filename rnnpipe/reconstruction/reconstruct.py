@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rnnpipe.corpus.audio import SAMPLING_RATE
+from rnnpipe.corpus.phones import Segment
 from rnnpipe.kernels.closed_loop import exponent
 from rnnpipe.kernels.loops import reconstruct
 from rnnpipe.kernels.recurrence import CELLS, state_size
@@ -18,6 +19,7 @@ from rnnpipe.kernels.weights import Weights, as_arrays
 from rnnpipe.model import Network
 from rnnpipe.progress import progress
 from rnnpipe.reconstruction.metrics import measure
+from rnnpipe.reconstruction.phone_errors import phone_errors
 from rnnpipe.reconstruction.sounds import write_wav
 from rnnpipe.vocabulary import LIMIT, sound_path
 from rnnpipe.windows.series import Series
@@ -153,12 +155,13 @@ def free_run_exponent(
 def reconstruct_utterances(
     network: Network,
     series: Sequence[Series],
+    phones: Mapping[str, Sequence[Segment]],
     folder: str | Path,
     *,
     limit: float,
     noise_std: float = 0.0,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Reconstruct utterances both ways, write them and the originals as WAV, and measure them.
 
     Parameters
@@ -167,6 +170,8 @@ def reconstruct_utterances(
         On the CPU.
     series : sequence of Series
         The utterances, or phones in them.
+    phones : mapping of str to sequence of Segment
+        The phones of each, by its id, in samples of its recording.
     folder : path
         Where {utterance}.{original,teacher_forced,free_running}.wav are written, with "-" for the
         "/" of the id. All three have the length of the utterance: a reconstruction begins with the
@@ -180,12 +185,15 @@ def reconstruct_utterances(
 
     Returns
     -------
-    DataFrame
+    errors : DataFrame
         Two rows per utterance: utterance, reconstruction, the measures of `metrics.measure`,
         stopped_at (the sample of the item at which a free run stopped) and exponent (see
         `free_run_exponent`).
+    by_phone : DataFrame
+        For each row of these, a row per phone: utterance, reconstruction and the columns of
+        `rnnpipe.reconstruction.phone_errors.phone_errors`.
     """
-    rows = []
+    rows, by_phone = [], []
     for speech in progress(series, "reconstructing"):
         signal = speech.standardised(network.mean, network.std)
         context, target = signal[: speech.order], signal[speech.order :]
@@ -206,10 +214,12 @@ def reconstruct_utterances(
             ("teacher_forced", forced, None, np.nan),
             ("free_running", free.samples, stopped_at, rate),
         ):
-            row: dict[str, Any] = {"utterance": speech.item, "reconstruction": kind}
-            row |= measure(target, prediction)
-            rows.append(row | {"stopped_at": stop, "exponent": growth})
-    return pd.DataFrame(rows)
+            what = {"utterance": speech.item, "reconstruction": kind}
+            measured: dict[str, Any] = measure(target, prediction)
+            rows.append(what | measured | {"stopped_at": stop, "exponent": growth})
+            parts = phone_errors(target, prediction, phones[speech.item], speech.order)
+            by_phone += [what | part for part in parts]
+    return pd.DataFrame(rows), pd.DataFrame(by_phone)
 
 
 def _run(

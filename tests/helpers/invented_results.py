@@ -1,5 +1,7 @@
 """Small invented results, in the form that the workflow passes to figures and report."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import soundfile
@@ -142,13 +144,17 @@ class Results:
 
     def phone_means(self):
         """Errors by phone and by class, as in the tables."""
-        errors = phone_errors.gather_phone_errors(
-            self.settings_keys,
-            [self.run_folders[key] / "reconstructions" for key in self.settings_keys],
-            {utterance: phone_segments() for utterance in self.utterances},
-            ORDER,
-            1500.0,
-        )
+        tables = []
+        for key in self.settings_keys:
+            rows = []
+            for utterance, kind in product(self.utterances, RECONSTRUCTIONS):
+                what = {"utterance": utterance, "reconstruction": kind}
+                heard = (self.original[utterance], self.sounds[key, utterance, kind])
+                signals = (np.asarray(sound[ORDER:], float) / 1500 for sound in heard)
+                parts = phone_errors.phone_errors(*signals, phone_segments(), ORDER)
+                rows += [what | part for part in parts]
+            tables.append(pd.DataFrame(rows))
+        errors = phone_errors.gather_phone_errors(self.settings_keys, tables)
         return {
             key: phone_errors.mean_phone_errors(errors, key) for key in ("phone", "phone_class")
         }

@@ -81,3 +81,27 @@ def test_a_run_that_leaves_all_bounds_stays_at_the_limit(network):
     x = (one.samples - MEAN) / STD
     first = np.mean((x[ORDER : ORDER + SIZE - SIZE // 2 + 1] - 3.0) ** 2) / x[ORDER:].var()
     assert found["nmse"][0] == pytest.approx(first, rel=1e-5)
+
+
+def test_a_short_utterance_does_not_cut_the_horizon_of_the_others(network):
+    long, short = utterance(1), Series("TRAIN/DR1/FABC0/SX9", *cut(utterance(2), 6))
+    found = horizon_errors(network, [long, short], 20.0)
+    ends, length = found["samples"].tolist(), SIZE // 2
+    assert ends[-1] == length
+    runs = [squared_errors(network, long, start, length) for start in range(SIZE - length + 1)]
+    runs += [np.append(squared_errors(network, short, at, 3), [np.nan] * 17) for at in range(4)]
+    speech = np.concatenate([(one.samples[ORDER:] - MEAN) / STD for one in (long, short)])
+    expected = np.nanmean(runs, axis=0) / speech.var()
+    np.testing.assert_allclose(found["nmse"], by_stretch(expected, ends), rtol=1e-4)
+
+
+def test_of_constant_speech_there_is_no_ratio(network):
+    silent = Series("TRAIN/DR1/FABC0/SX1", np.zeros(ORDER + 9, np.int16), np.zeros(9, np.uint8))
+    found = horizon_errors(network, [silent], 20.0)
+    assert found["samples"].tolist() == [1, 2, 3, 4]
+    assert found[["nmse", "silence", "persistence"]].isna().all(axis=None)
+
+
+def cut(one, size):
+    """The samples and phones of the first `size` samples to predict."""
+    return one.samples[: ORDER + size], one.phones[:size]

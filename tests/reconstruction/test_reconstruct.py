@@ -9,6 +9,7 @@ import torch
 from helpers.networks import drawn
 from helpers.speech import made_up, series
 
+from rnnpipe.corpus.phones import Segment
 from rnnpipe.kernels.recurrence import CELLS
 from rnnpipe.reconstruction.metrics import measure
 from rnnpipe.reconstruction.reconstruct import (
@@ -24,6 +25,12 @@ from rnnpipe.windows.series import Series, load_series
 from rnnpipe.windows.store import extract
 
 KINDS = ("original", "teacher_forced", "free_running")
+
+
+def reconstructed(network, utterances, folder, **how):
+    """The table of errors; all of an utterance is one phone."""
+    phones = {one.item: [Segment(0, 7 + one.phones.size, "iy")] for one in utterances}
+    return reconstruct_utterances(network, utterances, phones, folder, **how)[0]
 
 
 def exploding(order=7):
@@ -72,7 +79,7 @@ def test_a_free_run_says_where_it_was_cut_off():
 def test_files_and_table_of_two_utterances(tmp_path):
     network = drawn("tanh", scale=0.2)
     both = [series(301, 7, name="TRAIN/DR1/FABC0/SX1"), series(97, 7, 1, "TEST/DR2/MXYZ0/SI22")]
-    table = reconstruct_utterances(network, both, tmp_path, limit=20)
+    table = reconstructed(network, both, tmp_path, limit=20)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         f"{one.item.replace('/', '-')}.{kind}.wav" for one in both for kind in KINDS
     )
@@ -110,10 +117,25 @@ def test_files_and_table_of_two_utterances(tmp_path):
         np.testing.assert_array_equal(original, one.samples)
 
 
+def test_errors_by_phone_are_those_of_the_predictions_and_not_of_the_audio(tmp_path):
+    # Speech of two 16-bit steps: rounded to audio, predictions lose most of what they are.
+    samples = np.random.default_rng(0).integers(-2, 3, 307).astype(np.int16)
+    one = Series("TRAIN/DR1/FABC0/SX1", samples, np.zeros(300, np.uint8))
+    network = drawn("tanh", scale=0.2)
+    network.mean, network.std = float(samples.mean()), float(samples.std())
+    phones = [Segment(0, 90, "iy"), Segment(90, 200, "s"), Segment(200, 307, "n")]
+    errors, by_phone = reconstruct_utterances(
+        network, [one], {one.item: phones}, tmp_path, limit=20
+    )
+    shares = by_phone.groupby("reconstruction")["nmse_share"].sum()
+    for row in errors.itertuples():
+        assert shares[row.reconstruction] == pytest.approx(row.nmse, rel=1e-6)
+
+
 def test_the_original_is_written_back_to_the_last_bit_over_the_whole_16_bit_range(tmp_path):
     samples = np.arange(-32768, 32768, dtype=np.int64).astype(np.int16)
     one = Series("TRAIN/DR1/FABC0/SX1", samples, np.zeros(samples.size - 7, np.uint8))
-    reconstruct_utterances(drawn("tanh", scale=0.1), [one], tmp_path, limit=20)
+    reconstructed(drawn("tanh", scale=0.1), [one], tmp_path, limit=20)
     path = tmp_path / "TRAIN-DR1-FABC0-SX1.original.wav"
     np.testing.assert_array_equal(soundfile.read(path, dtype="int16")[0], samples)
     info = soundfile.info(path)
@@ -124,7 +146,7 @@ def test_a_run_that_blew_up_is_valid_audio_with_its_end_in_the_table(tmp_path):
     one = Series("TRAIN/DR1/FABC0/SX1", np.full(60, 500, np.int16), np.zeros(53, np.uint8))
     network = exploding()
     network.mean, network.std = 0.0, 500.0
-    table = reconstruct_utterances(network, [one], tmp_path, limit=20)
+    table = reconstructed(network, [one], tmp_path, limit=20)
     assert table["stopped_at"].tolist()[1] == 7 + 4
     assert np.isnan(table["stopped_at"][0])
     sound, _ = soundfile.read(tmp_path / "TRAIN-DR1-FABC0-SX1.free_running.wav", dtype="int16")
@@ -135,7 +157,7 @@ def test_a_network_of_nans_still_gets_its_files_and_rows(tmp_path):
     network = drawn("tanh")
     with torch.no_grad():
         network.c.fill_(np.nan)
-    table = reconstruct_utterances(network, [series(97, 7)], tmp_path, limit=20)
+    table = reconstructed(network, [series(97, 7)], tmp_path, limit=20)
     assert np.isnan(table["mse"][0])
     assert table["stopped_at"][1] == 7
     assert np.isfinite(table["mse"][1])
@@ -153,7 +175,7 @@ def test_samples_beyond_16_bits_are_clipped_and_a_nan_is_0(tmp_path):
 
 def test_the_same_network_writes_the_same_bytes(tmp_path):
     for name in ("one", "two"):
-        reconstruct_utterances(drawn("lstm"), [series(97, 7)], tmp_path / name, limit=20)
+        reconstructed(drawn("lstm"), [series(97, 7)], tmp_path / name, limit=20)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
@@ -165,9 +187,7 @@ def test_a_free_run_does_not_peek_at_what_it_is_to_reconstruct(tmp_path, cell, n
     garbage = np.random.default_rng(1).integers(-32768, 32768, 301).astype(np.int16)
     replaced = Series(one.item, np.concatenate([one.samples[:7], garbage]), one.phones)
     for name, given in (("true", one), ("garbage", replaced)):
-        reconstruct_utterances(
-            network, [given], tmp_path / name, limit=20, noise_std=noise_std, seed=3
-        )
+        reconstructed(network, [given], tmp_path / name, limit=20, noise_std=noise_std, seed=3)
     true, other = (
         {path.name.split(".")[1]: path.read_bytes() for path in (tmp_path / name).iterdir()}
         for name in ("true", "garbage")
@@ -204,7 +224,7 @@ def test_a_phone_is_reconstructed_from_the_samples_before_it_alone(tmp_path, noi
         extract([one], tmp_path / name / "table", windows, order=7, length=32)
         folder, network = tmp_path / name / "wav", drawn("tanh", scale=0.2)
         how = {"limit": 20, "noise_std": noise_std, "seed": 3}
-        reconstruct_utterances(network, load_series([windows], [phone]), folder, **how)
+        reconstructed(network, load_series([windows], [phone]), folder, **how)
         sounds[name] = {p.name.split(".")[-2]: p.read_bytes() for p in folder.iterdir()}
         assert (folder / "TRAIN-DR1-FABC0-SX1-ow-100-260.free_running.wav").exists()
     assert sounds["true"]["free_running"] == sounds["garbage"]["free_running"]

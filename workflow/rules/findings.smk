@@ -7,9 +7,7 @@ rule tables:
         reconstructions=per_setting(ERRORS),
         dynamics=per_setting(DYNAMICS),
         baselines="results/corpus/baselines.csv",
-        audio=per_setting(RECONSTRUCTIONS),
-        utterances=UTTERANCES,
-        experiment=EXPERIMENT,
+        phones=per_setting(PHONES),
         held_out=HELD_OUT,
     output:
         **{

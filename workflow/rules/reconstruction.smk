@@ -6,11 +6,13 @@ rule reconstruct:
         model=MODEL,
         run=SUMMARY,
         windows=WINDOWS,
+        utterances=UTTERANCES,
         experiment=EXPERIMENT,
         held_out=HELD_OUT,
     output:
         audio=directory(RECONSTRUCTIONS),
         table=ERRORS,
+        phones=PHONES,
         horizon=HORIZON,
     log:
         "results/logs/reconstruct/{recipe}-h{hidden}-s{seed}.log",

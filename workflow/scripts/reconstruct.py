@@ -10,7 +10,9 @@ from rnnpipe.reconstruction.horizon import horizon_errors
 from rnnpipe.reconstruction.reconstruct import feedback_std, reconstruct_utterances
 from rnnpipe.results import Run
 from rnnpipe.windows.experiment import Experiment, load_held_out
+from rnnpipe.windows.items import phones_of
 from rnnpipe.windows.series import load_series
+from rnnpipe.windows.store import PhoneTable
 
 HEARD = 16  # largest number of training utterances to average the error over the horizon on
 
@@ -20,9 +22,11 @@ with job(snakemake):
     run, limit = Run(Path(snakemake.input.model).parent), snakemake.params.limit
     network, training_mse = run.network, run.summary["final_training_mse"]
     series = load_series(snakemake.input.windows, trained + held_out)
-    table = reconstruct_utterances(
+    phones = PhoneTable(snakemake.input.utterances)
+    errors, by_phone = reconstruct_utterances(
         network,
         series,
+        {item: phones_of(item, phones, experiment.order) for item in trained + held_out},
         snakemake.output.audio,
         limit=limit,
         noise_std=feedback_std(snakemake.params.feedback_noise, training_mse),
@@ -30,6 +34,6 @@ with job(snakemake):
     )
     heard = list(islice(series, min(HEARD, len(trained))))
     horizon = horizon_errors(network, heard, limit)
-    for rows, path in ((table, snakemake.output.table), (horizon, snakemake.output.horizon)):
-        with replacing(path) as temporary:
-            rows.to_csv(temporary, index=False)
+    for name, table in (("table", errors), ("phones", by_phone), ("horizon", horizon)):
+        with replacing(snakemake.output[name]) as temporary:
+            table.to_csv(temporary, index=False)

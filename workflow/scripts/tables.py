@@ -11,25 +11,13 @@ from rnnpipe.findings.tables import gather
 from rnnpipe.reconstruction.phone_errors import gather_phone_errors, mean_phone_errors
 from rnnpipe.report.export import write_exports
 from rnnpipe.results import Run
-from rnnpipe.windows.experiment import Experiment, load_held_out
-from rnnpipe.windows.items import phones_of
-from rnnpipe.windows.store import PhoneTable
+from rnnpipe.windows.experiment import load_held_out
 
 with job(snakemake):
-    experiment = Experiment.load(snakemake.input.experiment)
     held_out = load_held_out(snakemake.input.held_out)
     runs = [Run(Path(path).parent) for path in snakemake.input.runs]
-    phones = PhoneTable(snakemake.input.utterances)
     errors = gather_phone_errors(
-        snakemake.params.settings,
-        snakemake.input.audio,
-        {
-            item: phones_of(item, phones, experiment.order)
-            for item in experiment.utterances + held_out
-        },
-        experiment.order,
-        experiment.std,
-        held_out,
+        snakemake.params.settings, [run.phone_errors for run in runs], held_out
     )
     mse, settings = gather(
         [run.summary for run in runs],

@@ -1,0 +1,79 @@
+"""Means over utterances: what counts in them, and what does not."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rnnpipe.findings.answers import NO_VALUE, advise
+from rnnpipe.findings.means import baseline_nmse, best, mean_over_utterances
+from rnnpipe.findings.remarks import remarks
+from rnnpipe.findings.standings import standings
+from rnnpipe.vocabulary import RECONSTRUCTIONS, Setting
+
+SPEECH, SILENT = "TRAIN/DR1/FABC0/SX1", "TRAIN/DR1/FABC0/SX2"
+
+
+def mse(utterances, recipes=("baseline:silence", "r")) -> pd.DataFrame:
+    """NMSE 0.5 of speech; none of what is silent, whose MSE is known."""
+    rows = [
+        {
+            "recipe": recipe, "hidden_size": number, "seed": number, "utterance": utterance,
+            "reconstruction": kind, "mse": 0.3, "nmse": math.nan if utterance == SILENT else 0.5,
+            "horizon_ms": math.nan if utterance == SILENT else 7.0, "status": "ok",
+            "stopped_at": pd.NA, "set": which,
+        }
+        for recipe in recipes
+        for number in [pd.NA if recipe.startswith("baseline") else 5]
+        for utterance, which in utterances.items()
+        for kind in RECONSTRUCTIONS
+    ]  # fmt: skip
+    whole = dict.fromkeys(("hidden_size", "seed", "stopped_at"), "Int64")
+    return pd.DataFrame(rows).astype(whole)
+
+
+SETTINGS = pd.DataFrame(
+    [
+        {"recipe": "r", "hidden_size": 5, "seed": 5, "final_training_mse": 0.1, "status": "ok",
+         "diverged_at": pd.NA, "tries": 0, "outcome": "", "verdict": ""},
+    ]
+)  # fmt: skip
+
+
+def test_a_constant_utterance_is_left_out_of_the_means_and_named():
+    table = mse({SPEECH: "train", SILENT: "train"})
+    means = mean_over_utterances(table)
+    assert means["nmse"].tolist() == [0.5] * 4
+    assert means["horizon_ms"].tolist() == [7.0] * 4
+    assert means["utterances"].tolist() == [1] * 4
+    assert not means["failed"].any()
+    assert best(means, "free_running") == Setting("r", 5, 5)
+    [said] = remarks(table, "none")
+    assert said.startswith(f"{SILENT} has no NMSE and is left out of the means")
+
+
+def test_without_any_defined_error_there_is_no_answer_and_no_divergence():
+    everyone = standings(mse({SILENT: "train"}), SETTINGS)
+    assert len(everyone.means) == 4
+    assert math.isnan(baseline_nmse(everyone.means, "free_running")["silence"])
+    for advice in advise(everyone):
+        assert advice.sentence == NO_VALUE
+        assert advice.word in ("None of these", "No answer")
+
+
+def test_held_out_speech_that_is_constant_is_compared_with_nothing():
+    said = remarks(mse({SPEECH: "train", SILENT: "held_out"}), "none")
+    assert not any("nan" in sentence for sentence in said)
+    assert sum("cannot be compared" in sentence for sentence in said) == 2
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_network_without_a_finite_error_is_not_left_out(value):
+    table = mse({SPEECH: "train", "TRAIN/DR1/FABC0/SX3": "train"})
+    lost = (table["recipe"] == "r") & (table["utterance"] == SPEECH)
+    table.loc[lost, ["mse", "nmse"]] = value
+    means = mean_over_utterances(table)
+    own = means[means["recipe"] == "r"]
+    assert (own["utterances"] == 2).all()
+    assert not np.isfinite(own["nmse"].astype(float)).any()
