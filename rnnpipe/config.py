@@ -36,9 +36,50 @@ RENAMED = {
 }
 
 
-def check_config(
-    config: Mapping[str, Any], schema: Mapping[str, Any], files: Sequence[str | Path]
-) -> None:
+class Sources:
+    """Where a configuration comes from: files, and what the command line adds; for messages.
+
+    Parameters
+    ----------
+    files : sequence of path
+        Files in UTF-8; a later file overrides an earlier one.
+    given : mapping, optional
+        What --config gives, which overrides all files.
+    """
+
+    def __init__(self, files: Sequence[str | Path], given: Mapping[str, Any] | None = None) -> None:
+        self.given = given or {}
+        self.trees = {
+            str(file): yaml.compose(Path(file).read_text("utf-8"), Loader=yaml.SafeLoader)
+            for file in files
+        }
+
+    def places(self, path: Sequence[Any]) -> list[str]:
+        """Find all places of a key, the one that counts first."""
+        given = _given(self.given, path)
+        found = ["--config"] if given is not None and not isinstance(given, Mapping) else []
+        for file, tree in reversed(self.trees.items()):
+            line = _line_of(tree, path)
+            if line is not None:
+                found.append(f"{file}, line {line}")
+        # A section that the command line adds a key to is still that of the file.
+        return found + ["--config"] * isinstance(given, Mapping)
+
+    def locate(self, path: Sequence[Any]) -> str:
+        """Find the place of a key that counts."""
+        return next(iter(self.places(path)), "the configuration")
+
+    def repeated(self) -> Iterator[str]:
+        """Find keys that a file has twice in one mapping; YAML would silently drop the first."""
+        for file, tree in self.trees.items():
+            for key, first, again in dict.fromkeys(_repeated(tree)):  # once, however often merged
+                yield (
+                    f"{file}, line {again}: the key {key!r} is already in line {first}; "
+                    "only one of them would count, so put both together."
+                )
+
+
+def check_config(config: Mapping[str, Any], schema: Mapping[str, Any], sources: Sources) -> None:
     """Check a configuration, and raise an error if it is not valid.
 
     Parameters
@@ -47,20 +88,23 @@ def check_config(
         The experiment.
     schema : mapping
         JSON schema; the `description` of a key says which values are valid.
-    files : sequence of path
-        Files of the configuration; a later file overrides an earlier one. For the messages.
+    sources : Sources
+        Where it comes from.
 
     Raises
     ------
     RnnpipeError
         With one line per problem: file, line, key, value, cause, remedy.
     """
+    repeated = list(sources.repeated())
+    if repeated:
+        raise RnnpipeError("\n".join(repeated))
     errors = sorted(_Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.path)))
     problems = [line for error in errors for line in _explain(error)]
     if not problems:
-        problems = list(_contradictions(config))
+        problems = list(_contradictions(config, sources))
     if problems:
-        lines = [f"{_locate(files, path)}: {cause}" for path, cause in problems]
+        lines = [f"{sources.locate(path)}: {cause}" for path, cause in problems]
         # Each message once: a size of 0.5 is not a whole number and also below 1.
         raise RnnpipeError("\n".join(dict.fromkeys(lines)))
 
@@ -108,7 +152,7 @@ def _number_in_text(text: Any, schema: Mapping[str, Any]) -> str:
     return f" (YAML reads {text} as text; write {written})"
 
 
-def _contradictions(config: Mapping[str, Any]) -> Iterator[tuple[list, str]]:
+def _contradictions(config: Mapping[str, Any], sources: Sources) -> Iterator[tuple[list, str]]:
     """Find errors that a schema cannot: names that do not exist, keys that exclude each other."""
     for name in config["recipes"]:
         if not isinstance(name, str):
@@ -123,24 +167,59 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[tuple[list, str]]:
             hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known)}."
             yield ["experiment", *path], f"there is no recipe {name!r}; {hint}"
     for name, recipe in config["recipes"].items():
+        if recipe.get("epochs") and recipe.get("updates"):
+            yield _both_lengths(["recipes", name], sources)
+            continue
         try:
             Recipe.from_config(recipe)
         except RnnpipeError as error:
             yield ["recipes", name], f"recipes.{name}: {error}"
 
 
+def _both_lengths(recipe: list, sources: Sources) -> tuple[list, str]:
+    """Say which of the two lengths of a training was there first, and how to leave it out."""
+    lengths = [[*recipe, key] for key in ("updates", "epochs")]
+    added, other = sorted(lengths, key=lambda path: _rank(sources, path))
+    return added, (
+        f"{_dotted(added)}: a recipe needs either epochs or updates, and {sources.locate(other)} "
+        f"gives {other[-1]}; leave one out, or write {other[-1]}: null beside {added[-1]}."
+    )
+
+
+def _rank(sources: Sources, path: Sequence[Any]) -> int:
+    """Rank the source of a key: 0 for --config, then the files, the last one first."""
+    if _given(sources.given, path) is not None:
+        return 0
+    lines = (_line_of(tree, path) for tree in reversed(sources.trees.values()))
+    return next((rank for rank, line in enumerate(lines, 1) if line is not None), 99)
+
+
 def _dotted(path: Sequence[Any]) -> str:
     return ".".join(map(str, path))
 
 
-def _locate(files: Sequence[str | Path], path: Sequence[Any]) -> str:
-    """Return the file and line of a key; if several files have it, those of the last one."""
-    for file in reversed(files):
-        node = yaml.compose(Path(file).read_text(), Loader=yaml.SafeLoader)
-        line = _line_of(node, path)
-        if line is not None:
-            return f"{file}, line {line}"
-    return "the configuration"
+def _given(part: Any, path: Sequence[Any]) -> Any:
+    """Return what a nested mapping holds at a path; None if it does not have it."""
+    for key in path:
+        if not isinstance(part, Mapping):
+            return part  # a list is given as a whole
+        part = part.get(key)
+    return part
+
+
+def _repeated(node: yaml.Node | None) -> Iterator[tuple[str, int, int]]:
+    """Find the keys that a mapping has twice, with the lines of both."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _repeated(item)
+    elif isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in lines and key.value != "<<":
+                yield key.value, lines[key.value], line
+            lines[key.value] = line
+            yield from _repeated(value)
 
 
 def _line_of(node: yaml.Node | None, path: Sequence[Any]) -> int | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rnnpipe.errors import RnnpipeError, UnknownNameError
+from rnnpipe.files import read_table
 from rnnpipe.training.runs import load_snapshots, read_run
 from rnnpipe.vocabulary import RunFile, Setting
 from rnnpipe.windows.experiment import Experiment, load_held_out
@@ -86,17 +87,17 @@ class Run:
     @property
     def errors(self) -> pd.DataFrame:
         """One row per utterance and reconstruction, with its errors."""
-        return pd.read_csv(self.path(RunFile.ERRORS))
+        return read_table(self.path(RunFile.ERRORS))
 
     @property
     def phone_errors(self) -> pd.DataFrame:
         """One row per utterance, reconstruction and phone, with its errors."""
-        return pd.read_csv(self.path(RunFile.PHONES))
+        return read_table(self.path(RunFile.PHONES))
 
     @property
     def horizon(self) -> pd.DataFrame:
         """Error of free runs by number of predicted samples."""
-        return pd.read_csv(self.path(RunFile.HORIZON))
+        return read_table(self.path(RunFile.HORIZON))
 
     def sound(self, item: str, kind: str) -> np.ndarray:
         """Read one sound, int16 at 16 kHz; see `rnnpipe.reconstruction.sounds.read_sound`."""
@@ -138,7 +139,7 @@ class Results(Mapping[Setting, Run]):
         """Read tables/{name}.csv: mse, settings, phones, by_phone or by_phone_class."""
         path = self.folder / "tables" / f"{name}.csv"
         try:
-            return pd.read_csv(path)
+            return read_table(path)
         except FileNotFoundError:
             raise RnnpipeError(f"{path}: there is no such table; run the workflow first.") from None
 

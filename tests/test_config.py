@@ -1,7 +1,10 @@
 """Valid configurations, and the messages for invalid ones."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -10,7 +13,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from rnnpipe.config import check_config
+from rnnpipe.config import Sources, check_config
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.training.recipes import Recipe
 
@@ -20,20 +23,21 @@ SCHEMA = yaml.safe_load((PROJECT / "workflow/schemas/config.schema.yaml").read_t
 PRESETS = sorted((PROJECT / "workflow/presets").glob("*.yaml"))
 
 
-def complaints(*texts, folder) -> list[str]:
-    """The messages for a configuration in files 0.yaml, 1.yaml, ...
+def complaints(*texts, folder, given=None) -> list[str]:
+    """The messages for a configuration in files 0.yaml, 1.yaml, ..., and on the command line.
 
     A later file overrides an earlier one, as Snakemake merges --configfile.
     """
     config, files = {}, []
     for i, text in enumerate(texts):
         files.append(folder / f"{i}.yaml")
-        files[-1].write_text(text)
+        files[-1].write_text(text, "utf-8")
         update_config(config, yaml.safe_load(text) or {})
+    update_config(config, given or {})
     try:
-        check_config(config, SCHEMA, files)
+        check_config(config, SCHEMA, Sources(files, given))
     except RnnpipeError as error:
-        return [line.removeprefix(f"{folder}/") for line in str(error).splitlines()]
+        return [line.replace(f"{folder}/", "") for line in str(error).splitlines()]
     return []
 
 
@@ -84,7 +88,7 @@ def test_every_default_of_a_recipe_fits():
     } | {"updates": 1}
     config = yaml.safe_load(SHIPPED)
     config["recipes"]["defaults"] = recipe
-    check_config(config, SCHEMA, [])
+    check_config(config, SCHEMA, Sources([]))
 
 
 def test_every_rule_of_the_schema_says_what_it_expects():
@@ -230,7 +234,8 @@ mini-TIMIT.
 [note, clipped] -> [xyz]
     9: there is no recipe 'xyz'; known: note, clipped, gated.
 epochs: 500 -> epochs: 500\\n    updates: 3
-    23: recipes.note: A recipe needs either epochs or updates, and not both.
+    27: recipes.note.updates: a recipe needs either epochs or updates, and 0.yaml, line 26 \
+gives epochs; leave one out, or write epochs: null beside updates.
 epochs: 500 -> # 500
     23: recipes.note: A recipe needs either epochs or updates, and not both.
 cell: gru -> momentum: 0.9
@@ -349,3 +354,65 @@ def test_a_recipe_refuses_what_it_does_not_know():
 def test_a_recipe_needs_one_length(length):
     with pytest.raises(RnnpipeError, match="either epochs or updates, and not both"):
         Recipe(**length)
+
+
+# --- where a value comes from -------------------------------------------------------------------
+
+
+def test_what_the_command_line_gives_is_not_blamed_on_a_file(tmp_path):
+    given = {"train": {"device": "gpu"}, "experiment": {"hidden_sizes": [8, "many"]}}
+    said = complaints(SHIPPED, folder=tmp_path, given=given)
+    assert [line.split(":")[0] for line in said] == ["--config"] * 2
+    assert "train.device is 'gpu'; it must be auto, cpu or cuda" in said[1]
+    # What it leaves alone is still blamed on the file.
+    wrong = SHIPPED.replace("zoom_ms: 40", "zoom_ms: wide")
+    [line] = complaints(wrong, folder=tmp_path, given={"report": {"title": "x"}})
+    assert line.startswith(f"0.yaml, line {line_of(wrong, '  zoom_ms')}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "first", "again"),
+    [
+        ("experiment: {}\ntrain: {}\nexperiment: {}\n", "experiment", 1, 3),
+        ("recipes:\n  a:\n    steps: 1\n    streams: 2\n    steps: 3\n", "steps", 3, 5),
+        ("windows: {order: 9,\n  order: 8}\n", "order", 1, 2),
+        ("a: &a\n  b: 1\n  b: 2\nc:\n  <<: *a\nd: *a\n", "b", 2, 3),
+    ],
+)
+def test_a_key_that_is_there_twice_is_named_with_both_lines(text, key, first, again, tmp_path):
+    [line] = complaints(SHIPPED, text, folder=tmp_path)
+    assert line.startswith(f"1.yaml, line {again}: the key {key!r} is already in line {first}")
+
+
+def test_a_merged_mapping_may_be_overridden(tmp_path):
+    text = "recipes:\n  a: &a {updates: 3}\n  b: {<<: *a, updates: 4}\n"
+    assert complaints(SHIPPED, text, folder=tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("overlay", "given", "where", "other", "remedy"),
+    [
+        ("recipes: {dumoulin2014: {updates: 20}}", None, "1.yaml, line 1", "epochs", "updates"),
+        ("recipes:\n  clipped:\n    epochs: 2", None, "1.yaml, line 3", "updates", "epochs"),
+        ("{}", {"recipes": {"clipped": {"epochs": 2}}}, "--config", "updates", "epochs"),
+        ("recipes: {x: {updates: 2,\n  epochs: 3}}", None, "1.yaml, line 1", "epochs", "updates"),
+    ],
+)
+def test_of_two_lengths_it_is_said_where_the_other_is(
+    overlay, given, where, other, remedy, tmp_path
+):
+    [line] = complaints(SHIPPED, overlay, folder=tmp_path, given=given)
+    assert line.startswith(f"{where}: recipes.")
+    assert line.endswith(f"gives {other}; leave one out, or write {other}: null beside {remedy}.")
+    assert re.search(rf"and .*[01].yaml, line \d+ gives {other}", line)
+
+
+def test_files_are_utf_8_whatever_the_locale(tmp_path):
+    (tmp_path / "0.yaml").write_bytes("report: {title: Größe, zoom: 3}\n".encode())
+    code = (
+        "from rnnpipe.config import Sources\n"
+        f"print(Sources([{str(tmp_path / '0.yaml')!r}]).locate(['report', 'title']))"
+    )
+    env = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert run.stdout.strip() == f"{tmp_path}/0.yaml, line 1", run.stderr

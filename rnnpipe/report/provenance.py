@@ -4,7 +4,9 @@ import os
 import platform
 import re
 import subprocess
+import tomllib
 from collections.abc import Collection, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +26,20 @@ def machine() -> dict[str, str]:
         told["Memory"] = f"{size / 2**30:.1f} GiB"
     told["System"] = f"{platform.system()} {platform.release()}"
     told["Python"] = platform.python_version()
+    return told
+
+
+def versions(code: str | Path) -> dict[str, str]:
+    """Versions of what computed the results; rnnpipe may run from its folder, without a package."""
+    told = {}
+    for name in ("rnnpipe", "snakemake", "torch", "numba"):
+        try:
+            told[name] = version(name)
+        except PackageNotFoundError:
+            told[name] = "not installed"
+    project = Path(code, "pyproject.toml")
+    if told["rnnpipe"] == "not installed" and project.is_file():
+        told["rnnpipe"] = tomllib.loads(project.read_text("utf-8"))["project"]["version"]
     return told
 
 

@@ -1,12 +1,14 @@
 """The report page, made from small invented results and read back from outside."""
 
 import base64
+import importlib.metadata
 import io
 import itertools
 import json
 import re
 import subprocess
 from html.parser import HTMLParser
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pandas as pd
@@ -444,6 +446,22 @@ def test_a_rule_stands_right_of_all_that_it_needs_and_detours_are_left_out():
     assert columns == {"extract": 0, "train": 1, "tables": 2, "report": 3}
     edges = {(start["name"], end["name"]) for start, end in drawn["edges"]}
     assert edges == {("extract", "train"), ("train", "tables"), ("tables", "report")}
+
+
+def test_without_the_package_the_version_is_that_of_the_folder(tmp_path, monkeypatch):
+    def version(name):
+        if name == "rnnpipe":
+            raise PackageNotFoundError(name)
+        return "1"
+
+    told = provenance.versions(tmp_path)
+    assert told["rnnpipe"] == importlib.metadata.version("rnnpipe")
+    monkeypatch.setattr(provenance, "version", version)
+    assert provenance.versions(tmp_path)["rnnpipe"] == "not installed"
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "7.8"\n')
+    assert provenance.versions(tmp_path) == {
+        "rnnpipe": "7.8", "snakemake": "1", "torch": "1", "numba": "1"
+    }  # fmt: skip
 
 
 def test_the_commit_is_named_with_what_was_changed_since(tmp_path):

@@ -24,6 +24,13 @@ def test_nothing_changed_runs_nothing(run):
     assert "Nothing to be done" in said and "Teacher-forced" not in said
 
 
+def test_sizes_on_the_command_line_are_numbers(run):
+    said = snakemake(run, "models", "--config", "experiment={hidden_sizes: [4], recipes: [note]}")
+    assert "3 of 3 steps" not in said and "1 of 2 steps" in said, said
+    assert (run / "results/runs/note/h4/s0/model.safetensors").exists()
+    assert snakemake(run, "all").count("Nothing to be done") == 1
+
+
 def test_a_report_key_runs_the_report_alone(run):
     before = contents(run)
     config = changed(report={"title": "Another title"})

@@ -5,16 +5,18 @@ import shlex
 import shutil
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import yaml
 from snakemake.io import apply_wildcards
+from snakemake.utils import update_config
 
 # Use the library beside this workflow, installed or not; jobs find it in the same way.
 sys.path.insert(0, str(Path(workflow.basedir)))
 
-from rnnpipe.config import check_config
+from rnnpipe.config import Sources, check_config
 from rnnpipe.corpus.layouts import find_shards
 from rnnpipe.corpus.synth import minitimit_shards
 from rnnpipe.errors import RnnpipeError
@@ -69,11 +71,22 @@ def config_files():
     return [os.path.relpath(file) for file in default + named]
 
 
+def given_on_command_line():
+    """What --config gives. Snakemake itself reads the numbers in a nested value as text."""
+    given = {}
+    for entry in workflow.config_settings.config_args or []:
+        key, _, value = entry.partition("=")
+        with suppress(yaml.YAMLError):  # then it is not a section, and Snakemake's text is refused
+            update_config(given, {key: yaml.safe_load(value)})
+    return given
+
+
 try:
     schema = yaml.safe_load(
         (Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text()
     )
-    check_config(config, schema, config_files())
+    update_config(config, given_on_command_line())
+    check_config(config, schema, Sources(config_files(), given_on_command_line()))
     CORPUS = corpus_root()
     how = {key: config["corpus"][key] for key in ("layout", "nltk_split")}
     # The folders that each shard is made from; the mini-TIMIT may not exist yet.

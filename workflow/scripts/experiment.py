@@ -1,8 +1,8 @@
 """Select the training items of the experiment."""
 
-import pandas as pd
 from job import job
 
+from rnnpipe.files import read_table
 from rnnpipe.windows.experiment import describe
 from rnnpipe.windows.selection import select_from
 from rnnpipe.windows.series import load_series, read_about
@@ -11,7 +11,7 @@ with job(snakemake):
     about = read_about(snakemake.input.windows[0])
     chosen = select_from(
         snakemake.input.utterances,
-        set(pd.read_csv(snakemake.input.rejected)["utterance"]),
+        set(read_table(snakemake.input.rejected)["utterance"]),
         snakemake.params.utterances,
         order=about["order"],
         key="experiment.utterances",

@@ -1,8 +1,8 @@
 """Select the held-out items of the experiment: measured like the rest, but never trained on."""
 
-import pandas as pd
 from job import job
 
+from rnnpipe.files import read_table
 from rnnpipe.windows.experiment import Experiment, save_held_out
 from rnnpipe.windows.selection import check_apart, select_from
 
@@ -10,7 +10,7 @@ with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)
     held_out = select_from(
         snakemake.input.utterances,
-        set(pd.read_csv(snakemake.input.rejected)["utterance"]),
+        set(read_table(snakemake.input.rejected)["utterance"]),
         snakemake.params.utterances,
         order=experiment.order,
         key="experiment.held_out",

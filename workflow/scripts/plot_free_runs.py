@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import pandas as pd
 from job import job
 
 from rnnpipe.figures.free_runs import plot_free_runs
+from rnnpipe.files import read_table
 from rnnpipe.findings.means import leaders, mean_over_utterances
 from rnnpipe.results import Run
 from rnnpipe.windows.experiment import Experiment
@@ -19,7 +19,7 @@ with job(snakemake):
         setting: Run(Path(path).parent)
         for setting, path in zip(snakemake.params.settings, snakemake.input.horizons, strict=True)
     }
-    best = leaders(mean_over_utterances(pd.read_csv(snakemake.input.mse)), "free_running")
+    best = leaders(mean_over_utterances(read_table(snakemake.input.mse)), "free_running")
     plot_free_runs(
         {
             recipe: (

@@ -1,6 +1,5 @@
 """Write the report page."""
 
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +7,7 @@ from job import job
 
 import rnnpipe
 from rnnpipe.corpus.audio import SAMPLING_RATE
+from rnnpipe.files import read_table
 from rnnpipe.findings.remarks import remarks
 from rnnpipe.findings.stability import at_start, cures
 from rnnpipe.report import provenance
@@ -27,18 +27,18 @@ with job(snakemake):
     phones = PhoneTable(given.utterances)
     runs = [Run(Path(path).parent) for path in given.runs]
     starts = [at_start(run.summary, run.dynamics) for run in runs]
-    versions = {name: version(name) for name in ("rnnpipe", "snakemake", "torch", "numba")}
     code = Path(rnnpipe.__file__).parents[1]
-    versions |= {"git commit": provenance.commit(code) or "none"} | provenance.machine()
+    versions = provenance.versions(code) | {"git commit": provenance.commit(code) or "none"}
+    versions |= provenance.machine()
     root = config["corpus"]["root"]
-    mse = pd.read_csv(given.mse)
+    mse = read_table(given.mse)
     write_report(
         snakemake.output[0],
         title=config["report"]["title"],
         mse=mse,
-        settings=pd.read_csv(given.settings),
-        rates=pd.read_csv(given.rates),
-        phones={key: pd.read_csv(given[f"by_{key}"]) for key in ("phone", "phone_class")},
+        settings=read_table(given.settings),
+        rates=read_table(given.rates),
+        phones={key: read_table(given[f"by_{key}"]) for key in ("phone", "phone_class")},
         tables={
             name: Path(given[name])
             for name in ("mse", "settings", "rates", "by_phone", "by_phone_class")
@@ -62,6 +62,6 @@ with job(snakemake):
             versions=versions,
             jobs=provenance.jobs(params.benchmarks, settings),
             graph=params.graph,
-            rejected=pd.read_csv(given.rejected),
+            rejected=read_table(given.rejected),
         ),
     )

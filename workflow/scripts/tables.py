@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import pandas as pd
 from job import job
 
-from rnnpipe.files import replacing
+from rnnpipe.files import read_table, replacing
 from rnnpipe.findings.rates import rates
 from rnnpipe.findings.tables import gather
 from rnnpipe.reconstruction.phone_errors import gather_phone_errors, mean_phone_errors
@@ -23,7 +22,7 @@ with job(snakemake):
         [run.summary for run in runs],
         [run.errors for run in runs],
         [run.dynamics for run in runs],
-        pd.read_csv(snakemake.input.baselines),
+        read_table(snakemake.input.baselines),
         errors,
         held_out,
     )

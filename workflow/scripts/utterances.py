@@ -6,7 +6,7 @@ import pandas as pd
 from job import job
 
 from rnnpipe.errors import RnnpipeError
-from rnnpipe.files import replacing
+from rnnpipe.files import read_table, replacing
 from rnnpipe.windows.store import gather_utterances
 
 with job(snakemake):
@@ -15,7 +15,7 @@ with job(snakemake):
         for path in folder.glob("*.*"):
             if path.stem not in shards:
                 path.unlink()
-    rejected = pd.concat([pd.read_csv(path) for path in snakemake.input.rejected])
+    rejected = pd.concat([read_table(path) for path in snakemake.input.rejected])
     with replacing(snakemake.output.rejected) as temporary:
         # A problem that concerns no single utterance is in the tables of all shards.
         rejected.drop_duplicates().to_csv(temporary, index=False)
