@@ -4,6 +4,7 @@ Both are decoded here, because libsndfile reads a truncated file without an erro
 the header against the bytes that follow it.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -49,11 +50,36 @@ def read_audio(path: str | Path) -> np.ndarray:
         elif data.startswith(b"ajkg"):
             raise Refused(compressed_with("shorten"))
         else:
-            raise Refused(
-                f"neither NIST SPHERE nor RIFF WAV audio (the file begins with {data[:8]!r})."
-            )
+            raise Refused(_other_format(data))
         if not len(samples):
             raise Refused("the header is complete, but no samples follow it.")
     except Refused as refused:
         raise CorpusError([f"{path}: {refused}"]) from None
     return samples
+
+
+# Other formats, by the bytes at a place in the file. An MPEG frame begins with eleven ones.
+_FORMATS = (
+    (0, rb"fLaC", "FLAC"),
+    (0, rb"RIFX", "RIFX (a WAV with the bytes of each number in the other order)"),
+    (0, rb"RF64|BW64", "RF64 (a WAV for more than 4 GB)"),
+    (0, rb"riff\x2e\x91\xcf\x11", "Wave64"),
+    (0, rb"ID3|\xff[\xe2-\xfb]", "MP3"),
+    (0, rb"OggS", "Ogg"),
+    (0, rb"FORM....AIF[FC]", "AIFF"),
+    (0, rb"\.snd", "AU"),
+    (0, rb"caff", "Core Audio"),
+    (4, rb"ftyp", "MPEG-4"),
+)
+
+
+def _other_format(data: bytes) -> str:
+    """Message for a file that is neither SPHERE nor RIFF, which names its format if it is known."""
+    found = f"the file begins with {data[:8]!r}"
+    for place, begins, name in _FORMATS:
+        if re.match(begins, data[place : place + 16], re.DOTALL):
+            found = f"this is {name}"
+    return (
+        f"neither NIST SPHERE nor RIFF WAV audio ({found}; convert it: "
+        "`ffmpeg -i IN -c:a pcm_s16le -f wav OUT`)."
+    )

@@ -7,7 +7,7 @@ corpus can be used too.
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ LAYOUTS = {
 }
 
 _AUDIO_SUFFIXES = (".wav", ".sph")
+_OTHER_AUDIO = (".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aiff", ".aif", ".au", ".w64", ".rf64")
 _LABEL_SUFFIXES = (".phn", ".wrd", ".txt")
 _FLAT_SPEAKER = re.compile(r"(DR[0-9]+)-(\w+)", re.IGNORECASE)
 _UTTERANCE = re.compile(r"(?:TRAIN|TEST)/DR[1-8]/[FM][A-Z0-9]+/(?:SA|SX|SI)[0-9]+")
@@ -348,8 +349,20 @@ def _misplaced(files: Iterable[Path]) -> list[str]:
 
 
 def _no_utterances(root: Path, layout: str) -> str:
+    """Message that nothing can be read, with what is there instead."""
     expected = LAYOUTS.values() if layout == "auto" else [LAYOUTS[layout]]
+    suffixes = Counter(path.suffix.lower() for path in files_below(root))
+    audio = [suffix for suffix in _OTHER_AUDIO if suffixes[suffix]]
+    labels = sum(suffixes[suffix] for suffix in _LABEL_SUFFIXES)
+    there = ""
+    if audio:
+        there = (
+            f"; {suffixes[audio[0]]} files {audio[0]} are there, which are not read (convert each: "
+            f"`ffmpeg -i SA1{audio[0]} -c:a pcm_s16le SA1.wav`)"
+        )
+    elif labels:
+        there = f"; {labels} label files are there, but no audio ({', '.join(_AUDIO_SUFFIXES)})"
     return (
-        f"{root}: no utterances (corpus.root); expected at most two levels below: "
+        f"{root}: no utterances (corpus.root){there}; expected at most two levels below: "
         f"{'; or '.join(expected)}."
     )

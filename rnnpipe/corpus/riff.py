@@ -60,8 +60,13 @@ def decode_riff(data: bytes) -> np.ndarray:
 
 
 def _riff_chunks(data: bytes) -> dict[bytes, memoryview]:
-    """Return the chunks by name; they must fill the file from its twelfth byte to its last."""
+    """Return the chunks by name; they must fill the size that the header declares.
+
+    What lies beyond this size is ignored, but only behind complete samples.
+    """
     (declared,) = struct.unpack_from("<I", data, 4)
+    if b"data" in data[12 : declared + 8]:
+        data = data[: declared + 8]
     view = memoryview(data)
     chunks: dict[bytes, memoryview] = {}
     name, position = b"RIFF", 12
@@ -77,7 +82,7 @@ def _riff_chunks(data: bytes) -> dict[bytes, memoryview]:
         if start + size > len(data):
             raise Refused(
                 f"the {_quoted(name)} chunk declares {size} bytes, but {len(data) - start} "
-                "follow; the file was cut short or damaged, copy it again from the source."
+                f"follow; {_cause(size)}"
             )
         if name in chunks and name in (b"fmt ", b"data"):
             raise Refused(f"the RIFF file has two {_quoted(name)} chunks.")
@@ -86,10 +91,20 @@ def _riff_chunks(data: bytes) -> dict[bytes, memoryview]:
     # Programs differ in whether they write and count the padding byte of the last chunk.
     if abs(declared + 8 - len(data)) > 1:
         raise Refused(
-            f"the RIFF header declares {declared} bytes, but {len(data) - 8} follow; the file "
-            "was cut short or damaged, copy it again from the source."
+            f"the RIFF header declares {declared} bytes, but {len(data) - 8} follow; "
+            f"{_cause(declared)}"
         )
     return chunks
+
+
+def _cause(size: int) -> str:
+    """Say why a size is wrong: it may stand for "not known yet"."""
+    if size in (0, 0xFFFFFFFF) or 0x7FFFF000 <= size <= 0x80000000:
+        return (
+            "this is the placeholder of a program that wrote to a pipe, and nothing says whether "
+            "the file is complete (write its sizes: `sox --ignore-length IN OUT`)."
+        )
+    return "the file was cut short or damaged, copy it again from the source."
 
 
 def _quoted(name: bytes) -> str:

@@ -175,7 +175,8 @@ def _nothing(
     if utterance in rejected:
         return (
             f"{utterance} could not be read and was left out of the corpus; "
-            "results/corpus/rejected.csv says why."
+            "results/corpus/rejected.csv says why. Once its files are mended, read them again: "
+            "--forcerun extract."
         )
     if of_a_phone and parents:
         there = {phone.label: None for name in parents for phone in phones(name)}
@@ -185,9 +186,23 @@ def _nothing(
             }
         nearest = difflib.get_close_matches(label, there, n=3, cutoff=0.0)
         return f"{parent} has no phone {label!r}; the nearest are {', '.join(nearest)}."
+    if utterance.lower() in STANDARD_SPLITS:
+        return _nothing_of_split(available, utterance.lower())
     splits = difflib.get_close_matches(utterance.lower(), STANDARD_SPLITS, n=1, cutoff=0.8)
     nearest = splits + difflib.get_close_matches(utterance, available, n=3, cutoff=0.0)
     return f"the corpus has no utterance {pattern!r}; the nearest are {', '.join(nearest)}."
+
+
+def _nothing_of_split(available: Sequence[str], split: str) -> str:
+    """Message that a corpus has nothing of a standard split."""
+    whole = split.removesuffix("_without_sa")
+    count = f"{len(available)} utterance{'s' * (len(available) != 1)}"
+    has = f"it has {count}, such as {available[0]}"
+    if whole != split and _utterances(available, whole):
+        return f"of {whole}, this corpus has SA sentences only, which {split} leaves out."
+    if whole in SPEAKERS:
+        return f"this corpus has none of the {len(SPEAKERS[whole])} speakers of {whole}; {has}."
+    return f"this corpus has no folder {whole.upper()}; {has}."
 
 
 def _warn_if_partial(key: str, split: str, matches: Sequence[str]) -> None:

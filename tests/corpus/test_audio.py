@@ -87,11 +87,23 @@ def test_agrees_with_libsndfile(folder, format, subtype):
     assert read(folder, buffer.getvalue()).tolist() == SAMPLES.tolist()
 
 
+@pytest.mark.parametrize("behind", [b"\0", b"\0\0\0", b"LIST\4\0\0\0abcd", b"text\n" * 99])
+def test_what_lies_behind_a_complete_riff_file_is_ignored(folder, behind):
+    assert read(folder, riff(form(), pcm16()) + behind).tolist() == SAMPLES.tolist()
+
+
 BAD = {
     # what is wrong: the file, what the message must say
     "empty": (b"", "the file is empty"),
     "no audio": (b"hello, world", "neither NIST SPHERE nor RIFF WAV"),
-    "another format": (b"fLaC\0\0\0\x22", "neither NIST SPHERE nor RIFF WAV"),
+    "FLAC": (b"fLaC\0\0\0\x22", "nor RIFF WAV audio (this is FLAC; convert it: `ffmpeg -i IN"),
+    "MP3": (b"ID3\4\0\0", "this is MP3; convert it"),
+    "MP3 without a tag": (b"\xff\xfb\x90\x64", "this is MP3; convert it"),
+    "RIFX": (b"RIFX" + riff(form(), pcm16())[4:], "this is RIFX (a WAV"),
+    "RF64": (b"RF64" + riff(form(), pcm16())[4:], "this is RF64 (a WAV"),
+    "AIFF": (b"FORM\0\0\1\2AIFFCOMM", "this is AIFF; convert it"),
+    "MPEG-4": (b"\0\0\0 ftypM4A ", "this is MPEG-4; convert it"),
+    "text in UTF-16": ("hello".encode("utf-16"), r"begins with b'\xff\xfeh\x00e\x00l\x00'"),
     "cut in the first line": (sphere()[:5], "neither NIST SPHERE nor RIFF WAV"),
     "cut in the header's size": (sphere()[:12], "its own size"),
     "cut in the header": (sphere()[:500], "header is cut off"),
@@ -146,7 +158,20 @@ BAD = {
     ),
     "RIFF that was streamed": (
         b"RIFF\xff\xff\xff\xffWAVE" + form() + b"data\xff\xff\xff\xff" + bytes(14),
-        "the 'data' chunk declares 4294967295 bytes, but 14 follow",
+        "the 'data' chunk declares 4294967295 bytes, but 14 follow; this is the placeholder of a "
+        "program that wrote to a pipe",
+    ),
+    "RIFF of a pipe by sox": (
+        b"RIFF\x24\xf0\xff\x7fWAVE" + form() + b"data\0\xf0\xff\x7f" + bytes(14),
+        "write its sizes: `sox --ignore-length IN OUT`",
+    ),
+    "RIFF with sizes of 0": (
+        b"RIFF\0\0\0\0WAVE" + form() + b"data\0\0\0\0" + bytes(14),
+        "14 bytes follow the 'data' chunk",
+    ),
+    "RIFF that ends within its samples": (
+        b"RIFF\x2e\0\0\0" + riff(form(), pcm16())[8:],
+        "the 'data' chunk declares 14 bytes, but 10 follow",
     ),
     "RIFF whose size is too small": (
         b"RIFF\4\0\0\0" + riff(form(), pcm16())[8:],

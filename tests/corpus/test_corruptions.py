@@ -112,7 +112,6 @@ FILES = {
     "RIFF cut behind data's size": (".WAV", RIFF[: DATA + 8], "200 bytes, but 0 follow"),
     "RIFF cut between samples": (".WAV", RIFF[:-2], "200 bytes, but 198 follow"),
     "RIFF cut in a sample": (".WAV", RIFF[:-1], "200 bytes, but 199 follow"),
-    "RIFF with bytes behind": (".WAV", RIFF + bytes(9), "9 bytes follow the 'data' chunk"),
     "RIFF size too large": (".WAV", riff_with(SIZES[0], b"\xff" * 4), "declares 4294967295 bytes"),
     "RIFF size too small": (".WAV", riff_with(SIZES[0], b"\4\0\0\0"), "declares 4 bytes"),
     "RIFF data size too large": (".WAV", riff_with(SIZES[1], b"\xff" * 4), "but 200 follow"),

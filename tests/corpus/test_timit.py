@@ -405,3 +405,21 @@ def test_the_utterance_of_the_2014_note():
     assert [word.label for word in words] == ["we", "don't", "know", "this", "guy"]
     assert words[2].start < words[1].end  # TIMIT's words may overlap
     assert (encode(utterance.phones, 21_094)[21_040:] == NONE).all()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "said"),
+    [
+        (".flac", "4 files .flac are there, which are not read (convert each: `ffmpeg -i SA1.flac"),
+        (".Mp3", "4 files .mp3 are there"),
+        (None, "12 label files are there, but no audio (.wav, .sph)"),
+    ],
+)
+@pytest.mark.parametrize("layout", ["TRAIN/DR1/FCJF0", "dr1-fcjf0"])
+def test_what_is_there_instead_of_audio_is_said(tmp_path, layout, suffix, said):
+    for sentence in ("SA1", "SA2", "SX3", "SI4"):
+        folder = write(tmp_path / layout, sentence, WAV=None)
+        if suffix:
+            (folder / (sentence + suffix)).write_bytes(b"fLaC")
+    [problem] = [text for text in problems(tmp_path) if "corpus.root" in text]
+    assert said in problem

@@ -102,6 +102,20 @@ def test_a_part_of_a_standard_split_does_not_pass_for_the_whole(caplog):
     assert not caplog.text
 
 
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("core_test", "this corpus has none of the 24 speakers of core_test; it has 1 utterance,"),
+        ("dev_without_sa/ow", "this corpus has none of the 50 speakers of dev;"),
+        ("TEST", "this corpus has no folder TEST; it has 1 utterance, such as TRAIN/DR1/FABC0/"),
+        ("train_without_sa", "of train, this corpus has SA sentences only"),
+    ],
+)
+def test_a_split_that_the_corpus_has_nothing_of_is_said_to_be_that(pattern, said):
+    with pytest.raises(RnnpipeError, match=said):
+        select(["TRAIN/DR1/FABC0/SA1"], [pattern])
+
+
 def test_a_misspelt_split_is_answered_with_the_split():
     with pytest.raises(RnnpipeError, match="no utterance 'coretest'; the nearest are core_test, "):
         select(AVAILABLE, ["coretest"])

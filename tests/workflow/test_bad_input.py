@@ -55,7 +55,8 @@ def test_bad_utterances_are_left_out_and_listed_where_that_is_asked_for(finished
         experiment={"utterances": ["TRAIN/DR8/FXWH7/SI1024"], "hidden_sizes": [3]},
         windows={"inventory": 39},
     )
-    snakemake(tmp_path, "all", config=config)
+    printed = snakemake(tmp_path, "all", config=config)
+    assert printed.count("rnnpipe: left out 2 of 80 utterances, and results/corpus/rej") == 1
     rejected = pd.read_csv(tmp_path / "results/corpus/rejected.csv")
     assert sorted(rejected["utterance"]) == [UTTERANCE, "TRAIN/DR8/FXWH7/SI1023"]
     assert rejected["text"].str.contains("SI102[23]").all()

@@ -1,5 +1,6 @@
 """Join the tables of the shards, and delete files of other corpora beside them."""
 
+import logging
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +20,17 @@ with job(snakemake):
     with replacing(snakemake.output.rejected) as temporary:
         # A problem that concerns no single utterance is in the tables of all shards.
         rejected.drop_duplicates().to_csv(temporary, index=False)
-    if not gather_utterances(snakemake.input.tables, snakemake.output.utterances):
+    found = gather_utterances(snakemake.input.tables, snakemake.output.utterances)
+    left_out = rejected["utterance"].nunique()
+    if left_out:
+        logging.getLogger("rnnpipe").warning(
+            "left out %d of %d utterances, and %s says why; once their files are mended, read "
+            "them again: --forcerun extract",
+            left_out,
+            left_out + found,
+            snakemake.output.rejected,
+        )
+    if not found:
         raise RnnpipeError(
             f"{snakemake.params.root}: no utterance could be read (corpus.root); "
             "results/corpus/shards/*.csv say why."
