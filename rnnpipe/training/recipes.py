@@ -121,7 +121,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.backpropagation == "none":
-            useless = sorted(set(self._changed()) - set(ECHO_STATE))
+            useless = sorted(set(self.changes()) - set(ECHO_STATE))
             if useless:
                 raise RnnpipeError(
                     "With backpropagation none, the output is fitted in one step and nothing else "
@@ -142,9 +142,14 @@ class Recipe:
             if self.dropout or self.weight_noise:
                 raise RnnpipeError("The closed loop supports neither dropout nor weight_noise.")
 
-    def _changed(self) -> list[str]:
-        """Keys that do not have their default."""
-        return [key.name for key in fields(self) if getattr(self, key.name) != key.default]
+    def changes(self) -> dict[str, Any]:
+        """Return the keys that do not have their default: equal for all spellings of a recipe."""
+        values = {key.name: getattr(self, key.name) for key in fields(self)}
+        return {
+            key.name: float(values[key.name]) if key.type is float else values[key.name]
+            for key in fields(self)
+            if values[key.name] != key.default
+        }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Recipe":

@@ -5,6 +5,7 @@ import re
 import shutil
 
 import pandas as pd
+import pytest
 from helpers.workflow import (
     ALL_SETTINGS,
     EXTRACTION,
@@ -71,6 +72,32 @@ def test_a_key_of_one_recipe_runs_that_recipe_downstream(run):
     assert planned(run, config) == downstream({s for s in ALL_SETTINGS if s[0] == "clipped"})
 
 
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"updates": 20, "clip": "norm", "clip_at": 1},
+        {"updates": 20, "clip": "norm", "clip_at": 1.0, "cell": "tanh", "momentum": 0},
+        {"clip": "norm", "updates": 20, "epochs": None},
+        {
+            "updates": 20,
+            "clip": "norm",
+            "learning_rate": 0.001,
+            "steps": 100,
+            "schedule": "constant",
+        },
+    ],
+)
+def test_a_recipe_in_another_spelling_trains_nothing_again(run, recipe):
+    config = changed()
+    config["recipes"]["clipped"] = recipe
+    assert planned(run, config) == {"report": {()}}  # which prints the configuration
+
+
+@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="has a GPU")
+def test_auto_is_cpu_where_there_is_no_gpu(run):
+    assert planned(run, changed(train={"device": "auto"})) == {"report": {()}}
+
+
 def test_another_order_of_the_settings_reaches_the_tables(run):
     jobs = planned(run, changed(experiment={"recipes": ["clipped", "note"]}))
     assert jobs == GATHERING
@@ -116,6 +143,15 @@ def test_another_corpus_runs_everything(run, tmp_path):
     shutil.copytree(run / "results/corpus/mini-timit", corpus)
     jobs = planned(run, changed(corpus={"root": str(corpus)}))
     assert jobs == downstream(ALL_SETTINGS) | EXTRACTION | SELECTION
+
+
+@pytest.mark.parametrize("spelling", ["{}/", "{}//", "{}/.", "{}/TRAIN/.."])
+def test_a_folder_in_another_spelling_is_no_other_corpus(finished, tmp_path, spelling):
+    corpus = tmp_path / "corpus"
+    shutil.copytree(finished / "results/corpus/mini-timit", corpus)
+    snakemake(tmp_path, "windows", config=changed(corpus={"root": str(corpus)}))
+    config = changed(corpus={"root": spelling.format(corpus)})
+    assert "Nothing to be done" in snakemake(tmp_path, "windows", "--dry-run", config=config)
 
 
 def test_a_new_speaker_extracts_one_shard(finished, tmp_path):

@@ -61,7 +61,7 @@ def corpus_root():
         raise RnnpipeError(
             f"{filled}: braces are wildcards in Snakemake; name a link without them."
         )
-    return filled
+    return os.path.normpath(filled)  # a slash at the end makes no other corpus
 
 
 def config_files():
@@ -112,14 +112,23 @@ SETTINGS = [
 
 # A training on a GPU needs one unit of the resource `gpu`. profiles/default has one unit, so that
 # one training at a time uses the GPU. Looking for nvidia-smi is fast; asking torch takes seconds.
-device = config["train"]["device"]
-has_gpu = shutil.which("nvidia-smi") is not None
-GPUS_TO_TRAIN = int(device == "cuda" or (device == "auto" and has_gpu))
+DEVICE = config["train"]["device"]
+if DEVICE == "auto" and shutil.which("nvidia-smi") is None:
+    DEVICE = "cpu"
+
+# Jobs get recipes without what only repeats a default or is spelt in another way, so that a change
+# of spelling runs nothing again.
+RECIPES = {name: Recipe.from_config(config["recipes"][name]) for name in grid["recipes"]}
 
 
 def is_closed_loop(recipe):
     """Whether a recipe trains on its own samples, and therefore on a CPU."""
-    return config["recipes"][recipe].get("backpropagation") == "closed_loop"
+    return RECIPES[recipe].backpropagation == "closed_loop"
+
+
+def device_to_train(recipe):
+    """Where a recipe trains; what is "auto" to the user is a CPU where there is no GPU."""
+    return "cpu" if is_closed_loop(recipe) else DEVICE
 
 
 def threads_to_train(recipe):
@@ -128,8 +137,7 @@ def threads_to_train(recipe):
     The recurrence cannot be split over threads, and several settings run in parallel. Only the
     streams of a closed loop are computed in groups, a thread a group.
     """
-    streams = Recipe.from_config(config["recipes"][recipe]).streams
-    return 2 if is_closed_loop(recipe) and streams > GROUP else 1
+    return 2 if is_closed_loop(recipe) and RECIPES[recipe].streams > GROUP else 1
 
 
 # The configuration that the report prints, without recipes that are not used.

@@ -19,7 +19,7 @@ rule dynamics:
         mem_mb=2000,
         runtime=60,
     params:
-        recipe=lambda wildcards: config["recipes"][wildcards.recipe],
+        recipe=lambda wildcards: RECIPES[wildcards.recipe].changes(),
         samples=config["dynamics"]["samples"],
     script:
         "../scripts/dynamics.py"

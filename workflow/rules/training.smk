@@ -18,9 +18,9 @@ rule train:
     resources:
         mem_mb=2000,
         runtime=240,
-        gpu=lambda wildcards: 0 if is_closed_loop(wildcards.recipe) else GPUS_TO_TRAIN,
+        gpu=lambda wildcards: int(device_to_train(wildcards.recipe) != "cpu"),
     params:
-        recipe=lambda wildcards: config["recipes"][wildcards.recipe],
-        device=config["train"]["device"],
+        recipe=lambda wildcards: RECIPES[wildcards.recipe].changes(),
+        device=lambda wildcards: device_to_train(wildcards.recipe),
     script:
         "../scripts/train.py"
