@@ -74,6 +74,9 @@ def test_no_import_runs_backwards():
          ("torch", "numba")),
         ("rnnpipe.report.page, rnnpipe.report.export, rnnpipe.reconstruction.phone_errors",
          ("torch", "numba")),
+        # Snakemake loads these for every single job.
+        ("rnnpipe.config, rnnpipe.training.recipes, rnnpipe.training.runs, rnnpipe.vocabulary",
+         ("torch", "numba", "pandas", "matplotlib")),
     ],
 )  # fmt: skip
 def test_what_needs_no_torch_starts_without_it(modules, heavy):

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from rnnpipe.files import replacing
 from rnnpipe.vocabulary import RunFile, Setting
 
-if TYPE_CHECKING:  # reading a summary needs no torch, which takes seconds to load
+if TYPE_CHECKING:  # reading a summary needs neither, which take seconds to load
+    import pandas as pd
     from torch import Tensor
 
     from rnnpipe.model import Network
+
+# Recorded in run.json. Raise it with every change after which the same recipe, size and seed make
+# another network: a training takes too long to be repeated without being asked for, so results of
+# an older version stay, and are named.
+VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,9 @@ class TrainedRun:
     wall_seconds: float
 
 
-def save_run(run: TrainedRun, setting: Setting, folder: str | Path) -> None:
+def save_run(
+    run: TrainedRun, setting: Setting, folder: str | Path, commit: str | None = None
+) -> None:
     """Write a training's network, snapshots, history and summary.
 
     Parameters
@@ -72,6 +79,8 @@ def save_run(run: TrainedRun, setting: Setting, folder: str | Path) -> None:
         The first fields of the summary.
     folder : path
         Where the files named in `rnnpipe.vocabulary.RunFile` are written.
+    commit : str, optional
+        The git commit of the code.
     """
     from safetensors.torch import save_file
 
@@ -98,6 +107,8 @@ def save_run(run: TrainedRun, setting: Setting, folder: str | Path) -> None:
         "diverged_at": run.diverged_at,
         "lowest_at": run.lowest_at,
         "risen_at": run.risen_at,
+        "version": VERSION,
+        "git_commit": commit,
     }
     with replacing(folder / RunFile.SUMMARY) as temporary:
         temporary.write_text(json.dumps(about, indent=2) + "\n")
@@ -114,9 +125,30 @@ def load_snapshots(path: str | Path) -> dict[int, dict[str, Tensor]]:
     return dict(sorted(snapshots.items()))
 
 
+def older_version(runs: Sequence[Mapping[str, Any]]) -> str | None:
+    """Say in a sentence which runs are by an older version of training; None if none is.
+
+    Parameters
+    ----------
+    runs : sequence of mapping
+        Their run.json.
+    """
+    older = [run for run in runs if run.get("version", 0) < VERSION]
+    if not older:
+        return None
+    names = sorted(
+        {f"version {run['version']}" if "version" in run else "an earlier version" for run in older}
+    )
+    are = f"{len(older)} of {len(runs)} networks were" if len(runs) > 1 else "The network was"
+    return (
+        f"{are} trained by {', '.join(names)} of training, which is now at {VERSION}: "
+        "--forcerun train trains again."
+    )
+
+
 def read_run(path: str | Path) -> dict[str, Any]:
     """Read a run.json; the file has null for a training error of nan, and it is read as nan."""
-    run = json.loads(Path(path).read_text())
+    run = json.loads(Path(path).read_text("utf-8"))
     if run["final_training_mse"] is None:
         run["final_training_mse"] = math.nan
     return run

@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from helpers.workflow import (
     ALL_SETTINGS,
     EXTRACTION,
     GATHERING,
+    REPOSITORY,
     SELECTION,
     TINY,
     changed,
@@ -18,6 +21,8 @@ from helpers.workflow import (
     planned,
     snakemake,
 )
+
+from rnnpipe.training.runs import VERSION
 
 
 def test_nothing_changed_runs_nothing(run):
@@ -196,3 +201,33 @@ def test_no_windows_of_another_corpus_stay_behind(finished, tmp_path):
     (tmp_path / "corpus").symlink_to("whole")
     snakemake(tmp_path, "windows")
     assert len(list((tmp_path / "results/windows").iterdir())) == 8
+
+
+def test_a_comment_in_a_script_runs_nothing_and_an_older_version_of_training_is_named(
+    finished, tmp_path
+):
+    shutil.copytree(finished, tmp_path / "run", symlinks=True)
+    for part in ("Snakefile", "workflow", "profiles", "rnnpipe"):
+        copy = shutil.copytree if (REPOSITORY / part).is_dir() else shutil.copy2
+        copy(REPOSITORY / part, tmp_path / part)
+    python = [sys.executable, "-m", "snakemake", "--snakefile", str(tmp_path / "Snakefile")]
+    same = "--forcerun", "report", "--cores", "1", "all"  # the report is made by the copy
+
+    def said(*arguments):
+        ran = subprocess.run(
+            [*python, *arguments], cwd=tmp_path / "run", text=True, capture_output=True
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout + ran.stderr
+
+    for script in (tmp_path / "workflow/scripts").glob("*.py"):
+        script.write_text(script.read_text() + "\n# A comment.\n")
+    assert "Nothing to be done" in said("--cores", "1", "all")
+    assert "of training" not in said("--cores", "1", "all")
+    runs = tmp_path / "rnnpipe/training/runs.py"
+    raised = f"VERSION = {VERSION + 1}"
+    runs.write_text(runs.read_text().replace(f"VERSION = {VERSION}", raised))
+    named = f"4 of 4 networks were trained by version {VERSION} of training, which is now at"
+    assert said("--cores", "1", "all").count(named) == 1
+    assert said(*same).count(named) == 1
+    assert named in (tmp_path / "run/results/report.html").read_text()

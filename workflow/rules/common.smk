@@ -21,6 +21,7 @@ from rnnpipe.corpus.layouts import find_shards
 from rnnpipe.corpus.synth import minitimit_shards
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.training.recipes import GROUP, Recipe
+from rnnpipe.training.runs import older_version, read_run
 from rnnpipe.vocabulary import SETTING_FOLDER, RunFile, Setting
 
 # Snakemake inserts the path of Python into a shell command without quotes; it may contain spaces.
@@ -179,6 +180,17 @@ def rule_graph(wildcards):
         if rule_.output
     }
 
+
+def name_older_networks():
+    """Say at the start of a run if networks are by an older version of training."""
+    made = [Path(path) for path in per_setting(SUMMARY)]
+    older = older_version([read_run(path) for path in made if path.exists()])
+    if older:
+        print(f"rnnpipe: {older}", file=sys.stderr)
+
+
+if workflow.is_main_process:
+    name_older_networks()
 
 STARTED = time.time()
 

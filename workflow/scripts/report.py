@@ -13,6 +13,7 @@ from rnnpipe.findings.stability import at_start, cures
 from rnnpipe.report import provenance
 from rnnpipe.report.page import Made, write_report
 from rnnpipe.results import Run
+from rnnpipe.training.runs import older_version
 from rnnpipe.windows.experiment import Experiment, load_held_out
 from rnnpipe.windows.items import phones_of
 from rnnpipe.windows.store import PhoneTable
@@ -28,7 +29,12 @@ with job(snakemake):
     runs = [Run(Path(path).parent) for path in given.runs]
     starts = [at_start(run.summary, run.dynamics) for run in runs]
     code = Path(rnnpipe.__file__).parents[1]
-    versions = provenance.versions(code) | {"git commit": provenance.commit(code) or "none"}
+    versions = provenance.versions(code) | {
+        "git commit": provenance.commit(code) or "none",
+        "Trained at git commit": ", ".join(
+            dict.fromkeys(run.summary.get("git_commit") or "none" for run in runs)
+        ),
+    }
     versions |= provenance.machine()
     root = config["corpus"]["root"]
     mse = read_table(given.mse)
@@ -56,7 +62,10 @@ with job(snakemake):
             "utterances": len(corpus),
             "hours": corpus["num_samples"].sum() / SAMPLING_RATE / 3600,
         },
-        remarks=remarks(mse, config["reconstruct"]["feedback_noise"]),
+        remarks=[
+            *remarks(mse, config["reconstruct"]["feedback_noise"]),
+            *filter(None, [older_version([run.summary for run in runs])]),
+        ],
         made=Made(
             config=config,
             versions=versions,

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from job import job
 
+import rnnpipe
+from rnnpipe.report import provenance
 from rnnpipe.training.recipes import Recipe
 from rnnpipe.training.runs import save_run
 from rnnpipe.training.train import choose_device, train
@@ -34,4 +36,5 @@ with job(snakemake):
         device=choose_device(snakemake.params.device),
         threads=snakemake.threads,
     )
-    save_run(run, setting, Path(snakemake.output.model).parent)
+    code = Path(rnnpipe.__file__).parents[1]
+    save_run(run, setting, Path(snakemake.output.model).parent, provenance.commit(code))
