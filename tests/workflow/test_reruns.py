@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from helpers.workflow import (
     GATHERING,
     REPOSITORY,
     SELECTION,
+    SHARDS,
     TINY,
     changed,
     contents,
@@ -171,6 +173,20 @@ def test_a_new_speaker_extracts_one_shard(finished, tmp_path):
     assert re.findall(r"wildcards: shard=(.+)", output) == ["TRAIN-DR8"]
     table = pd.read_parquet(tmp_path / "results/corpus/utterances.parquet")
     assert len(table) == 90
+
+
+@pytest.mark.parametrize("what", ["TRAIN/DR8/FXWH7", "TRAIN/DR8", "TRAIN"])
+def test_a_folder_dated_in_the_future_is_extracted_and_once_only(finished, tmp_path, what):
+    shutil.copytree(finished / "results/corpus/mini-timit", tmp_path / "corpus")
+    folder = tmp_path / "corpus" / what
+    later = time.time() + 1e8
+    os.utime(folder, (later, later))
+    snakemake(tmp_path, "windows", config=changed(corpus={"root": "corpus"}))
+    assert len(list((tmp_path / "results/windows").glob("*.parquet"))) == len(SHARDS)
+    assert "Nothing to be done" in snakemake(tmp_path, "windows")
+    if what != "TRAIN":  # its regions are listed anew each time
+        os.utime(folder, (later + 9, later + 9))  # as unpacking another archive would
+        assert re.findall("wildcards: shard=(.+)", snakemake(tmp_path, "windows")) == ["TRAIN-DR8"]
 
 
 def test_a_new_speaker_of_a_flat_copy_extracts_one_shard(finished, tmp_path):

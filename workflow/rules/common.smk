@@ -100,6 +100,15 @@ except RnnpipeError as error:
     # Print only the message, without the traceback that Snakemake prints for an exception.
     sys.exit(f"rnnpipe: {error}")
 
+# Snakemake refuses outputs that are older than an input. The time of a folder dated in the future,
+# as some archives and clocks make them, is a parameter instead.
+FROM_THE_FUTURE = {
+    str(folder): changed
+    for folders in SHARDS.values()
+    for folder in folders
+    if os.path.exists(folder) and (changed := os.path.getmtime(folder)) > time.time()
+}
+
 WINDOWS = [f"results/windows/{shard}.parquet" for shard in SHARDS]
 
 # Recipe, hidden size and seed of every network, in the order of the report.

@@ -4,7 +4,9 @@
 rule extract:
     input:
         # Folders of regions and speakers: adding or removing a file changes this list or a time.
-        lambda wildcards: SHARDS[wildcards.shard],
+        lambda wildcards: [
+            folder for folder in SHARDS[wildcards.shard] if str(folder) not in FROM_THE_FUTURE
+        ],
     output:
         utterances="results/corpus/shards/{shard}.parquet",
         rejected="results/corpus/shards/{shard}.csv",
@@ -20,6 +22,11 @@ rule extract:
     params:
         root=CORPUS,
         leads_to=LEADS_TO,
+        from_the_future=lambda wildcards: {
+            str(folder): FROM_THE_FUTURE[str(folder)]
+            for folder in SHARDS[wildcards.shard]
+            if str(folder) in FROM_THE_FUTURE
+        },
         corpus={key: config["corpus"][key] for key in ("layout", "nltk_split", "on_bad_utterance")},
         order=config["windows"]["order"],
         length=config["windows"]["length"],
