@@ -39,8 +39,8 @@ def advise(everyone: Standings) -> list[Advice]:
         kind = "teacher_forced"
         sizes = _by_size(everyone.settings, kind)
     return [
-        _which_size(everyone.settings, sizes, kind),
-        _does_it_talk(everyone.best("free_running"), marks["silence"]),
+        _which_size(everyone, sizes, kind),
+        _does_it_talk(everyone.best("free_running"), marks["silence"], everyone.where),
     ]
 
 
@@ -48,25 +48,25 @@ def _by_size(rows: Sequence[Standing], kind: str) -> dict[tuple[str, int], float
     """NMSE averaged over seeds, by recipe and hidden size; only sizes at which no seed failed."""
     groups: dict[tuple[str, int], list[float]] = {}
     for row in rows:
-        nmse = row.measured[kind].nmse if row.went_through(kind) else math.nan
+        nmse = row.judged[kind].nmse if row.went_through(kind) else math.nan
         groups.setdefault(row.setting[:2], []).append(nmse)
     averages = {group: float(np.mean(values)) for group, values in groups.items()}
     return {group: mean for group, mean in averages.items() if math.isfinite(mean)}
 
 
-def _which_size(
-    rows: Sequence[Standing], sizes: Mapping[tuple[str, int], float], kind: str
-) -> Advice:
-    question = "Which hidden size?"
+def _which_size(everyone: Standings, sizes: Mapping[tuple[str, int], float], kind: str) -> Advice:
+    question, rows = "Which hidden size?", everyone.settings
     if not sizes:
-        defined = any(math.isfinite(row.measured[kind].nmse) for row in rows)
+        defined = any(math.isfinite(row.judged[kind].nmse) for row in rows)
         why = "Every size failed with some seed." if defined else NO_VALUE
         return Advice(question, "None of these", why)
     recipe, size = chosen = min(sizes, key=sizes.__getitem__)
     seeds = sum(row.setting[:2] == chosen for row in rows)
     mean = f", the mean of {seeds} seeds" if seeds > 1 else ", with one seed"
     nmse = significant(sizes[chosen])
-    said = [f"{RECONSTRUCTIONS[kind]}, it has the lowest error: NMSE {nmse}{mean}."]
+    said = [
+        f"{RECONSTRUCTIONS[kind]}, it has the lowest error on {everyone.where}: NMSE {nmse}{mean}."
+    ]
     tried = sorted({row.setting.hidden_size for row in rows if row.setting.recipe == recipe})
     near = [
         other for (name, other), nmse in sizes.items()
@@ -79,24 +79,24 @@ def _which_size(
     return Advice(question, f"{size} units, {recipe}", " ".join(said))
 
 
-def _does_it_talk(leader: Standing | None, silence: float) -> Advice:
+def _does_it_talk(leader: Standing | None, silence: float, where: str) -> Advice:
     question = "Does it talk?"
     if leader is None and math.isnan(silence):
         return Advice(question, "No answer", NO_VALUE)
     if leader is None:
         return Advice(question, "No", "On its own, every network diverged or blew up.")
-    own = leader.measured["free_running"]
+    own = leader.judged["free_running"]
     nmse = significant(own.nmse)
     if own.nmse < CLOSE:
         sentence = (
-            f"On its own, the best network follows the original: NMSE {nmse}, an SNR of "
-            f"{tenths(own.snr_db)} dB."
+            f"On its own, the best network follows the original on {where}: NMSE {nmse}, an SNR "
+            f"of {tenths(own.snr_db)} dB."
         )
         if leader.tries:
             sentence += f" That is the best of {leader.tries} tries on what it was trained on."
         return Advice(question, "Yes", sentence)
     sentence = (
-        f"On its own, the best network has an NMSE of {nmse}; saying nothing at all has "
+        f"On its own, the best network has an NMSE of {nmse} on {where}; saying nothing at all has "
         f"{significant(silence)}."
     )
     better = own.nmse < silence * (1 - LEVEL)
@@ -122,6 +122,8 @@ class Ladder:
         The reconstruction.
     best : Standing or None
         The best setting.
+    where : str
+        The utterances that it is the best on.
     sentence : str
         What its result means.
     rungs : sequence of Rung
@@ -131,6 +133,7 @@ class Ladder:
 
     kind: str
     best: Standing | None
+    where: str
     sentence: str
     rungs: Sequence[Rung]
 
@@ -141,7 +144,7 @@ def ladder(everyone: Standings, kind: str, *, note: bool) -> Ladder:
     marks = means.baseline_nmse(everyone.means, kind)
     rungs = [(name, value, significant(value), "baseline") for name, value in marks.items()]
     if leader is not None:
-        value = leader.measured[kind].nmse
+        value = leader.judged[kind].nmse
         name = f"{leader.setting.recipe}, {leader.setting.hidden_size} units"
         rungs.append((name, value, significant(value), "ours"))
     if note:
@@ -156,6 +159,7 @@ def ladder(everyone: Standings, kind: str, *, note: bool) -> Ladder:
     return Ladder(
         kind,
         leader,
+        everyone.where,
         _sentence(everyone, kind, leader, marks),
         [
             Rung(name, text, whose, round(100 * (at - low) / width, 1))
@@ -172,7 +176,7 @@ def _sentence(
         return NO_VALUE
     if leader is None:
         return "No setting has a result: every one diverged or was cut off."
-    own = leader.measured[kind]
+    own = leader.judged[kind]
     verdict = f"It is {own.against}."
     if kind == "teacher_forced":
         name, strongest = min(marks.items(), key=lambda item: item[1])
@@ -186,7 +190,7 @@ def _sentence(
             f"{verdict} Left to itself, no network here comes closer to the original than silence."
         )
     through = [row for row in everyone.settings if row.went_through(kind)]
-    better = sum(row.measured[kind].nmse < silence * (1 - LEVEL) for row in through)
+    better = sum(row.judged[kind].nmse < silence * (1 - LEVEL) for row in through)
     are = "is" if better == 1 else "are"
     return (
         f"{verdict} {better} of {len(everyone.settings)} settings {are} closer to the original "
@@ -230,7 +234,7 @@ def then_and_now(mse: pd.DataFrame, settings: pd.DataFrame) -> ThenAndNow | None
     for row in filter(None, chosen):
         columns[row.name] = {
             "training_mse": (row.training_mse,),
-            **{kind: (row.measured[kind].nmse,) for kind in RECONSTRUCTIONS},
+            **{kind: (row.judged[kind].nmse,) for kind in RECONSTRUCTIONS},
         }
     labels = {"training_mse": "Training MSE"}
     labels |= {kind: f"{name} NMSE" for kind, name in RECONSTRUCTIONS.items()}

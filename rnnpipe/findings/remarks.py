@@ -47,12 +47,12 @@ def remarks(mse: pd.DataFrame, feedback_noise: str | float) -> list[str]:
 def _held_out(mse: pd.DataFrame, kind: str) -> str:
     """Say whether the best network's result also holds for utterances that it was not trained on.
 
-    The best network has the lowest mean NMSE over the training utterances among those that did not
+    The best network has the lowest mean NMSE over the held-out utterances among those that did not
     fail. Its mean over the held-out utterances is compared with a baseline: teacher-forced with the
     linear predictor, which is fitted to the same training utterances; free-running with silence.
     """
     trained, unheard = (mean_over_utterances(mse, which) for which in ("train", "held_out"))
-    leader = best(trained, kind)
+    leader = best(unheard, kind)
     if any(math.isnan(baseline_nmse(means, kind)["silence"]) for means in (trained, unheard)):
         return f"{MODES[kind]}, what was learnt and what was held out cannot be compared."
     if leader is None:

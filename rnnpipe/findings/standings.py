@@ -1,7 +1,7 @@
 """How every setting compares with the baselines, and what follows from this."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from rnnpipe.vocabulary import (
     RECONSTRUCTIONS,
     Setting,
 )
+from rnnpipe.windows.items import counted
 
 # Two NMSE that differ by no more than this share count as level.
 LEVEL = 0.01
@@ -24,7 +25,7 @@ CLOSE = 0.1
 
 @dataclass(frozen=True)
 class Measured:
-    """How close one kind of reconstruction is to the original: means over training utterances.
+    """How close one kind of reconstruction is to the original: means over utterances.
 
     Parameters
     ----------
@@ -55,12 +56,13 @@ class Baseline:
     ----------
     name : str
         silence, persistence or linear.
-    measured : mapping from str to Measured
-        By kind of reconstruction.
+    measured, unheard : mapping from str to Measured
+        By kind of reconstruction: of the training utterances, and of the held-out ones, if any.
     """
 
     name: str
     measured: Mapping[str, Measured]
+    unheard: Mapping[str, Measured]
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class Standing:
     ----------
     setting : Setting
         Recipe, hidden size and seed.
-    measured : mapping from str to Measured
-        By kind of reconstruction.
+    measured, unheard : mapping from str to Measured
+        By kind of reconstruction: of the training utterances, and of the held-out ones, if any.
     training_mse : float
         At the end of training; nan after a divergence.
     diverged : bool
@@ -87,6 +89,7 @@ class Standing:
 
     setting: Setting
     measured: Mapping[str, Measured]
+    unheard: Mapping[str, Measured]
     training_mse: float
     diverged: bool
     diverged_at: int | None
@@ -100,22 +103,39 @@ class Standing:
         return self.setting.name
 
     @property
+    def judged(self) -> Mapping[str, Measured]:
+        """What it is compared by: held-out utterances where there are any."""
+        return self.unheard or self.measured
+
+    @property
     def cut_off(self) -> int:
-        """Number of utterances whose free run was stopped."""
+        """Number of training utterances whose free run was stopped."""
         return self.measured["free_running"].cut_off
 
     def went_through(self, kind: str) -> bool:
         """Whether it did not diverge and, for "free_running", no free run was stopped."""
-        return not self.diverged and not (kind == "free_running" and self.cut_off)
+        return not self.diverged and not (kind == "free_running" and self.judged[kind].cut_off)
 
 
 @dataclass(frozen=True)
 class Standings:
-    """All baselines and all settings of an experiment, in the order of the tables."""
+    """All baselines and all settings of an experiment, in the order of the tables.
+
+    Parameters
+    ----------
+    baselines : sequence of Baseline
+    settings : sequence of Standing
+    means : DataFrame
+        Means over the utterances by which settings are compared: the held-out ones where there are
+        any, because on what it was trained on a network may be good by heart.
+    where : str
+        These utterances in words.
+    """
 
     baselines: Sequence[Baseline]
     settings: Sequence[Standing]
     means: pd.DataFrame
+    where: str
 
     def best(self, kind: str, recipe: str | None = None) -> Standing | None:
         """Return the best setting, of one recipe or of all; see `rnnpipe.findings.means.best`."""
@@ -131,34 +151,11 @@ def standings(mse: pd.DataFrame, settings: pd.DataFrame) -> Standings:
     mse, settings : DataFrame
         The columns of tables/mse.csv and tables/settings.csv.
     """
-    table = means.mean_over_utterances(mse)
-    measured = {
-        (row["recipe"], whole(row["hidden_size"]), whole(row["seed"]), row["reconstruction"]): row
-        for row in table.to_dict("records")
-    }
-    marks = {kind: means.baseline_nmse(table, kind) for kind in RECONSTRUCTIONS}
-
-    def measured_of(recipe: str, hidden: int | None, seed: int | None, kind: str) -> Measured:
-        found = measured.get((recipe, hidden, seed, kind))
-        if found is None:
-            return Measured()
-        names = ("mse", "nmse", "snr_db", "horizon_ms", "cut_off")
-        return Measured(*(found[name] for name in names))
-
-    def of_setting(setting: Setting, kind: str) -> Measured:
-        own = measured_of(*setting, kind)
-        return replace(
-            own,
-            beats=beaten(own.nmse, marks[kind]),
-            against=compared(own.nmse, marks[kind]),
-        )
-
+    trained, unheard = (means.mean_over_utterances(mse, which) for which in ("train", "held_out"))
+    of_trained, of_unheard = _look_up(trained), _look_up(unheard)
     baselines = [
-        Baseline(
-            name,
-            {kind: measured_of(f"{BASELINE}{name}", None, None, kind) for kind in RECONSTRUCTIONS},
-        )
-        for name in marks["free_running"]
+        Baseline(name, of_trained(f"{BASELINE}{name}"), of_unheard(f"{BASELINE}{name}"))
+        for name in means.baseline_nmse(pd.concat([trained, unheard]), "free_running")
     ]
     rows = []
     for row in settings.to_dict("records"):
@@ -166,7 +163,8 @@ def standings(mse: pd.DataFrame, settings: pd.DataFrame) -> Standings:
         rows.append(
             Standing(
                 setting,
-                {kind: of_setting(setting, kind) for kind in RECONSTRUCTIONS},
+                of_trained(*setting),
+                of_unheard(*setting),
                 training_mse=row["final_training_mse"],
                 diverged=row["status"] == "diverged",
                 diverged_at=whole(row["diverged_at"]),
@@ -175,7 +173,39 @@ def standings(mse: pd.DataFrame, settings: pd.DataFrame) -> Standings:
                 verdict=row["verdict"],
             )
         )
-    return Standings(baselines, rows, table)
+    if unheard.empty:
+        items = mse.loc[mse["set"] == "train", "utterance"].unique()
+        where = f"the {counted(items)} that it was trained on"
+        return Standings(baselines, rows, trained, where.replace("the 1 ", "the "))
+    return Standings(baselines, rows, unheard, "held-out speech")
+
+
+def _look_up(table: pd.DataFrame) -> Callable[..., dict[str, Measured]]:
+    """Return a function from a setting or a baseline to its results by kind; {} without any.
+
+    `table` is from `rnnpipe.findings.means.mean_over_utterances`.
+    """
+    measured = {
+        (row["recipe"], whole(row["hidden_size"]), whole(row["seed"]), row["reconstruction"]): row
+        for row in table.to_dict("records")
+    }
+    marks = {kind: means.baseline_nmse(table, kind) for kind in RECONSTRUCTIONS}
+    names = ("mse", "nmse", "snr_db", "horizon_ms", "cut_off")
+
+    def results(
+        recipe: str, hidden: int | None = None, seed: int | None = None
+    ) -> dict[str, Measured]:
+        own = {}
+        for kind in RECONSTRUCTIONS if measured else ():
+            found = measured.get((recipe, hidden, seed, kind))
+            own[kind] = Measured(*(found[name] for name in names)) if found else Measured()
+            if not recipe.startswith(BASELINE):
+                nmse, those = own[kind].nmse, marks[kind]
+                words = beaten(nmse, those), compared(nmse, those)
+                own[kind] = replace(own[kind], beats=words[0], against=words[1])
+        return own
+
+    return results
 
 
 # --- against the baselines ------------------------------------------------------------------------

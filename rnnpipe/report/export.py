@@ -52,8 +52,10 @@ def write_exports(
 
 def _by_setting(everyone: Sequence[Baseline | Standing]) -> tuple[list[str], list[list[str]]]:
     header = ["recipe", "hidden", "seed", "training MSE"]
+    held_out = any(row.unheard for row in everyone)
     for short in ("teacher-forced", "free-running"):
         header += [f"{short} MSE", f"{short} NMSE", f"{short} SNR (dB)"]
+        header += [f"{short} NMSE, held out"] * held_out
     header += ["free-running horizon (ms)", "status"]
     body = []
     for row in everyone:
@@ -61,6 +63,8 @@ def _by_setting(everyone: Sequence[Baseline | Standing]) -> tuple[list[str], lis
         for kind in RECONSTRUCTIONS:
             own = row.measured[kind]
             line += [significant(own.mse), significant(own.nmse), tenths(own.snr_db)]
+            if held_out:
+                line.append(significant(row.unheard[kind].nmse))
         line.append(tenths(row.measured["free_running"].horizon_ms))
         line.append(_status(row))
         body.append(line)
@@ -132,21 +136,23 @@ def latex(header: Sequence[str], body: Sequence[Sequence[str]], caption: str) ->
 
 def text(everyone: Sequence[Baseline | Standing]) -> str:
     """Write the table by setting as plain text, narrow enough for a terminal."""
-    lines = [["recipe", "hidden", "seed", "training", *["MSE", "NMSE"] * 2, "horizon ms", "status"]]
+    held_out = any(row.unheard for row in everyone)
+    errors = ["MSE", "NMSE"] + ["held out"] * held_out
+    lines = [["recipe", "hidden", "seed", "training", *errors * 2, "horizon ms", "status"]]
     for row in everyone:
-        errors = [row.measured[kind] for kind in RECONSTRUCTIONS]
-        lines.append(
-            [" ".join(cell.split()) for cell in _network(row)]
-            + [significant(error) for own in errors for error in (own.mse, own.nmse)]
-            + [tenths(row.measured["free_running"].horizon_ms), _status(row)]
-        )
+        line = [" ".join(cell.split()) for cell in _network(row)]
+        for kind in RECONSTRUCTIONS:
+            own = row.measured[kind]
+            line += [significant(own.mse), significant(own.nmse)]
+            if held_out:
+                line.append(significant(row.unheard[kind].nmse))
+        lines.append([*line, tenths(row.measured["free_running"].horizon_ms), _status(row)])
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    for first, name in zip((4, 6), RECONSTRUCTIONS.values(), strict=True):
-        widths[first] = max(widths[first], len(name) - widths[first + 1] - 2)
-    groups = [
-        name.rjust(widths[first] + 2 + widths[first + 1])
-        for first, name in zip((4, 6), RECONSTRUCTIONS.values(), strict=True)
-    ]
+    groups = []
+    for first, name in zip((4, 4 + len(errors)), RECONSTRUCTIONS.values(), strict=True):
+        others = sum(widths[first + 1 : first + len(errors)]) + 2 * (len(errors) - 1)
+        widths[first] = max(widths[first], len(name) - others)
+        groups.append(name.rjust(widths[first] + others))
     written = ["  ".join([" " * (sum(widths[:4]) + 6), *groups])]
     for line in lines:
         cells = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]

@@ -205,6 +205,7 @@ def write_report(
         duration=duration(corpus["hours"] * 3600),
         num_utterances=len(trained),
         subject=counted(trained),
+        held_out=counted(mse.loc[mse["set"] == "held_out", "utterance"].unique()),
         remarks=remarks,
         advice=advise(everyone),
         answers=[(card, _strips(card, heard, run_folders)) for card in ladders],
@@ -251,7 +252,7 @@ def _by_interest(everyone: Standings, best: Mapping[str, Standing | None]) -> li
     leaders = list(best.values())
     ranked = sorted(
         everyone.settings,
-        key=lambda row: (row not in leaders, row.measured["free_running"].nmse),
+        key=lambda row: (row not in leaders, row.judged["free_running"].nmse),
     )
     return [row.setting for row in ranked]
 

@@ -29,6 +29,8 @@ def measures(standings: Sequence[Baseline | Standing]) -> dict[str, list[str]]:
             columns[f"{kind}.{measure}"] = [
                 tenths(getattr(row.measured[kind], measure)) for row in standings
             ]
+        if any(row.unheard for row in standings):
+            columns[f"{kind}.unheard"] = aligned(row.unheard[kind].nmse for row in standings)
     return columns
 
 

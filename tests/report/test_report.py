@@ -19,7 +19,8 @@ from helpers.invented_results import CORPUS, GRAPH, HOSTILE, Results, made, phon
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.figures.sizes import plot_mse_over_hidden_size
 from rnnpipe.findings import stability
-from rnnpipe.report import explorer, provenance, sounds
+from rnnpipe.findings.standings import standings
+from rnnpipe.report import explorer, export, provenance, sounds
 from rnnpipe.vocabulary import NOTE_UTTERANCE, RECONSTRUCTIONS
 
 pytestmark = pytest.mark.slow  # most of these tests draw, write and read a page
@@ -199,7 +200,7 @@ def test_the_summary_follows_the_numbers(results):
     mse.loc[key & forced, "nmse"] = 0.0009
     mse.loc[key & free, "nmse"] = 0.5
     text = Page(results.page(mse=mse)).text
-    assert text.count("Best: dumoulin2014, 50 hidden units, seed 1 .") == 2
+    assert text.count("Best: dumoulin2014, 50 hidden units, seed 1 (on the 2 utt") == 2
     assert "Its error is 100 times smaller than the best baseline's, linear." in text
     assert "1 of 8 settings is closer to the original than silence." in text
 
@@ -242,6 +243,33 @@ def test_a_diverged_setting_is_never_the_best_whatever_its_numbers(results):
     text = Page(results.page(mse=mse)).text
     recipe, hidden, seed = results.diverged
     assert f"Best: {recipe}, {hidden} hidden units, seed {seed}" not in text
+
+
+def test_the_best_is_that_on_held_out_speech_which_stands_in_every_table(results):
+    mse = results.mse.copy()
+    values = {  # by heart, and in general
+        ("clipped", 50, "teacher_forced"): (0.0001, 0.9),
+        ("dumoulin2014", 50, "teacher_forced"): (0.5, 0.123),
+    }
+    unheard = mse.assign(set="held_out", utterance="TEST/DR1/FZZZ0/SX1")
+    for (recipe, hidden, kind), (known, new) in values.items():
+        for table, value in ((mse, known), (unheard, new)):
+            own = (table["recipe"] == recipe) & (table["hidden_size"] == hidden)
+            table.loc[own & (table["reconstruction"] == kind), "nmse"] = value
+    both = pd.concat([mse, unheard.drop_duplicates(["recipe", "hidden_size", "seed",
+                                                    "reconstruction"])])  # fmt: skip
+    page = Page(results.page(mse=both))
+    best = r"Best: dumoulin2014, 50 hidden units, seed \d \(on held-out speech\)"
+    assert re.search(best, page.text)
+    assert "that it was trained on" not in page.text.split("Error by setting")[0]
+    assert "NMSE held out: of 1 utterance that no network was trained on." in page.text
+    by_setting = page.text.split("Error by setting")[1].split("Bold: ")[0]
+    assert "0.123" in by_setting and "NMSE held out" in by_setting
+    everyone = standings(both, results.settings)
+    printed = export.text([*everyone.baselines, *everyone.settings])
+    assert printed.splitlines()[1].split().count("held") == 2
+    lines = [line.split() for line in printed.splitlines() if "0.123" in line]
+    assert lines and all(line[:2] == ["dumoulin2014", "50"] for line in lines)
 
 
 def test_a_free_run_that_was_cut_off_is_never_the_best(results):
@@ -357,8 +385,13 @@ def with_nmse(results, values):
 def test_a_network_that_follows_the_original_talks_and_its_size_is_the_answer(results):
     values = {("clipped", 50, "free_running"): 0.02, ("clipped", 100, "teacher_forced"): 0.001}
     size, talk = answered(results, with_nmse(results, values))
-    assert size.startswith("50 units, clipped. Free-running, it has the lowest error: NMSE 0.0200")
-    assert talk.startswith("Yes. On its own, the best network follows the original: NMSE 0.0200")
+    where = "on the 2 utterances that it was trained on"
+    assert size.startswith(
+        f"50 units, clipped. Free-running, it has the lowest error {where}: NMSE 0.0200"
+    )
+    assert talk.startswith(
+        f"Yes. On its own, the best network follows the original {where}: NMSE 0.0200"
+    )
     assert "tries" not in talk
 
 
