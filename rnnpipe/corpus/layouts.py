@@ -5,6 +5,7 @@ layout. Problems are collected and not raised immediately, so that the good utte
 corpus can be used too.
 """
 
+import hashlib
 import os
 import re
 from collections import Counter, defaultdict
@@ -154,8 +155,7 @@ def find_shards(
     Returns
     -------
     dict of str to list of Path
-        The folders of regions and speakers of each shard, by its name, such as "TRAIN-DR1". Adding
-        or removing a file changes the time of a folder or the list.
+        The folders of regions and speakers of each shard, by its name, such as "TRAIN-DR1".
 
     Raises
     ------
@@ -178,6 +178,22 @@ def find_shards(
     if not shards:
         raise CorpusError([_no_utterances(Path(root), layout)])
     return dict(sorted(shards.items()))
+
+
+def fingerprint(folders: Iterable[Path]) -> str:
+    """Digest the names, sizes and times of the files in folders, but not of hidden ones.
+
+    It changes when a file is added, removed, replaced or edited.
+    """
+    digest = hashlib.sha256()
+    for folder in folders:
+        listing = list_folder(folder)
+        digest.update(f"{folder}\n{sorted(map(str, listing.bad))}\n".encode(errors="replace"))
+        for path in listing.files:
+            about = path.stat()
+            line = f"{path.name} {about.st_size} {about.st_mtime_ns}\n"
+            digest.update(line.encode(errors="replace"))
+    return digest.hexdigest()[:16]
 
 
 def shard_of(place: str) -> str:

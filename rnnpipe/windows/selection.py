@@ -175,8 +175,7 @@ def _nothing(
     if utterance in rejected:
         return (
             f"{utterance} could not be read and was left out of the corpus; "
-            "results/corpus/rejected.csv says why. Once its files are mended, read them again: "
-            "--forcerun extract."
+            "results/corpus/rejected.csv says why."
         )
     if of_a_phone and parents:
         there = {phone.label: None for name in parents for phone in phones(name)}

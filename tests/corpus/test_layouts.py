@@ -1,11 +1,12 @@
 """The layouts of existing copies of TIMIT: each is recognised, and each can be named."""
 
+import os
 import re
 
 import pytest
 from helpers.trees import RAMP, archive, ids, ldc, lower_case, nltk, problems, write
 
-from rnnpipe.corpus.layouts import LAYOUTS, find_shards, scan
+from rnnpipe.corpus.layouts import LAYOUTS, find_shards, fingerprint, scan
 from rnnpipe.corpus.timit import find_utterances, read_corpus
 from rnnpipe.errors import CorpusError
 
@@ -150,3 +151,22 @@ def test_labels_of_any_kind_without_audio_are_reported(tmp_path):
     (tmp_path / "TEST" / "DR8" / "MABC0" / "README.TXT").touch()
     [problem] = problems(tmp_path)
     assert "SX13.WRD: no audio beside these labels" in problem
+
+
+def test_a_fingerprint_changes_with_every_file_that_counts(tmp_path):
+    folder = write(tmp_path / "FCJF0")
+    seen = {fingerprint([folder])}
+    (folder / ".DS_Store").write_text("view")
+    os.utime(folder, (0, 0))
+    assert {fingerprint([folder])} == seen
+    (folder / "SA1.TXT").write_text("another")  # edited, added, renamed, touched, removed
+    seen.add(fingerprint([folder]))
+    write(folder, "SA2")
+    seen.add(fingerprint([folder]))
+    (folder / "SA2.WRD").rename(folder / "SA3.WRD")
+    seen.add(fingerprint([folder]))
+    os.utime(folder / "SA2.WAV", (5, 5))
+    seen.add(fingerprint([folder]))
+    (folder / "SA2.WAV").unlink()
+    seen.add(fingerprint([folder]))
+    assert len(seen) == 6

@@ -184,9 +184,18 @@ def test_a_folder_dated_in_the_future_is_extracted_and_once_only(finished, tmp_p
     snakemake(tmp_path, "windows", config=changed(corpus={"root": "corpus"}))
     assert len(list((tmp_path / "results/windows").glob("*.parquet"))) == len(SHARDS)
     assert "Nothing to be done" in snakemake(tmp_path, "windows")
-    if what != "TRAIN":  # its regions are listed anew each time
-        os.utime(folder, (later + 9, later + 9))  # as unpacking another archive would
-        assert re.findall("wildcards: shard=(.+)", snakemake(tmp_path, "windows")) == ["TRAIN-DR8"]
+
+
+def test_a_hidden_file_is_nothing_and_an_edited_one_is_extracted_again(finished, tmp_path):
+    shutil.copytree(finished / "results/corpus/mini-timit", tmp_path / "corpus")
+    snakemake(tmp_path, "windows", config=changed(corpus={"root": "corpus"}))
+    for folder in ("TRAIN/DR8/FXWH7", "TRAIN/DR8", "."):
+        (tmp_path / "corpus" / folder / ".DS_Store").write_bytes(b"view")
+    assert "Nothing to be done" in snakemake(tmp_path, "windows")
+    labels = tmp_path / "corpus/TRAIN/DR8/FXWH7/SI1022.PHN"
+    labels.write_text(labels.read_text().replace(" iy\n", " ih\n"))  # in place
+    assert re.findall("wildcards: shard=(.+)", snakemake(tmp_path, "windows")) == ["TRAIN-DR8"]
+    assert "Nothing to be done" in snakemake(tmp_path, "windows")
 
 
 def test_a_new_speaker_of_a_flat_copy_extracts_one_shard(finished, tmp_path):

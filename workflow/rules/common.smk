@@ -17,7 +17,7 @@ from snakemake.utils import update_config
 sys.path.insert(0, str(Path(workflow.basedir)))
 
 from rnnpipe.config import Sources, check_config
-from rnnpipe.corpus.layouts import find_shards
+from rnnpipe.corpus.layouts import fingerprint, find_shards
 from rnnpipe.corpus.synth import minitimit_shards
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.training.recipes import GROUP, Recipe
@@ -90,24 +90,15 @@ try:
     check_config(config, schema, Sources(config_files(), given_on_command_line()))
     CORPUS = corpus_root()
     how = {key: config["corpus"][key] for key in ("layout", "nltk_split")}
-    # The folders that each shard is made from; the mini-TIMIT may not exist yet.
+    # The folders that each shard is made from.
     if CORPUS == MINI_TIMIT:
-        SHARDS, LEADS_TO = {shard: [MINI_TIMIT] for shard in minitimit_shards()}, None
+        SHARDS, LEADS_TO = dict.fromkeys(minitimit_shards(), ()), None
     else:
         # If a link now leads to another copy, the corpus has changed.
         SHARDS, LEADS_TO = find_shards(CORPUS, **how), os.path.realpath(CORPUS)
 except RnnpipeError as error:
     # Print only the message, without the traceback that Snakemake prints for an exception.
     sys.exit(f"rnnpipe: {error}")
-
-# Snakemake refuses outputs that are older than an input. The time of a folder dated in the future,
-# as some archives and clocks make them, is a parameter instead.
-FROM_THE_FUTURE = {
-    str(folder): changed
-    for folders in SHARDS.values()
-    for folder in folders
-    if os.path.exists(folder) and (changed := os.path.getmtime(folder)) > time.time()
-}
 
 WINDOWS = [f"results/windows/{shard}.parquet" for shard in SHARDS]
 

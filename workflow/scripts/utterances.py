@@ -24,8 +24,7 @@ with job(snakemake):
     left_out = rejected["utterance"].nunique()
     if left_out:
         logging.getLogger("rnnpipe").warning(
-            "left out %d of %d utterances, and %s says why; once their files are mended, read "
-            "them again: --forcerun extract",
+            "left out %d of %d utterances, and %s says why",
             left_out,
             left_out + found,
             snakemake.output.rejected,
