@@ -15,7 +15,7 @@ from rnnpipe.corpus.phones import NUM_CODES
 from rnnpipe.model import Network
 from rnnpipe.training.log import RISE
 from rnnpipe.training.recipes import Recipe
-from rnnpipe.training.runs import load_snapshots
+from rnnpipe.training.runs import VERSION, load_snapshots
 from rnnpipe.training.teacher_forced import predict_batch
 
 BIASES = ("b", "c", "d")
@@ -142,6 +142,8 @@ def test_the_files_of_a_training_that_went_well(tmp_path):
         "diverged_at": None,
         "lowest_at": None,
         "risen_at": None,
+        "version": VERSION,
+        "git_commit": None,
     }
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "history.parquet"), found.history)
     back = Network.load(tmp_path / "model.safetensors")
