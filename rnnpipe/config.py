@@ -54,20 +54,17 @@ class Sources:
             for file in files
         }
 
-    def places(self, path: Sequence[Any]) -> list[str]:
-        """Find all places of a key, the one that counts first."""
+    def locate(self, path: Sequence[Any]) -> str:
+        """Find the place of a key; of several, the one that counts."""
         given = _given(self.given, path)
-        found = ["--config"] if given is not None and not isinstance(given, Mapping) else []
+        # A section that the command line adds a key to is still that of the file.
+        if given is not None and not isinstance(given, Mapping):
+            return "--config"
         for file, tree in reversed(self.trees.items()):
             line = _line_of(tree, path)
             if line is not None:
-                found.append(f"{file}, line {line}")
-        # A section that the command line adds a key to is still that of the file.
-        return found + ["--config"] * isinstance(given, Mapping)
-
-    def locate(self, path: Sequence[Any]) -> str:
-        """Find the place of a key that counts."""
-        return next(iter(self.places(path)), "the configuration")
+                return f"{file}, line {line}"
+        return "--config" if isinstance(given, Mapping) and path else "the configuration"
 
     def repeated(self) -> Iterator[str]:
         """Find keys that a file has twice in one mapping; YAML would silently drop the first."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Columns of names. A recipe may be called 2014, None or NA, which pandas would turn into numbers.
-TEXT = ("recipe", "utterance", "phone", "phone_class", "reconstruction", "status", "set", "reason")
+TEXT = ("recipe", "utterance", "phone", "phone_class", "reconstruction", "status", "set")
 
 
 @contextmanager

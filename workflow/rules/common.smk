@@ -86,8 +86,9 @@ try:
     schema = yaml.safe_load(
         (Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text()
     )
-    update_config(config, given_on_command_line())
-    check_config(config, schema, Sources(config_files(), given_on_command_line()))
+    given = given_on_command_line()
+    update_config(config, given)
+    check_config(config, schema, Sources(config_files(), given))
     CORPUS = corpus_root()
     how = {key: config["corpus"][key] for key in ("layout", "nltk_split")}
     # The folders that each shard is made from.
