@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -13,8 +13,8 @@ SECONDS_BETWEEN_LINES = 10
 logger = logging.getLogger(__name__)
 
 
-def progress(items: Sequence[T], what: str) -> Iterator[T]:
-    """Yield `items`, and report the progress."""
+def progress(items: Sequence[T], what: str, state: Callable[[], str] = lambda: "") -> Iterator[T]:
+    """Yield `items`, and report the progress, with a few words about the state if it has any."""
     started = said = time.monotonic()
     bar = tqdm(items, desc=what, leave=False, disable=None)
     for done, item in enumerate(bar):
@@ -22,6 +22,7 @@ def progress(items: Sequence[T], what: str) -> Iterator[T]:
         if now - said >= SECONDS_BETWEEN_LINES:
             said = now
             left = (now - started) / done * (len(items) - done)
-            logger.info("%s: %d of %d, %.0f s to go", what, done, len(items), left)
+            words = (f"{done} of {len(items)}", state(), f"{left:.0f} s to go")
+            logger.info("%s: %s", what, ", ".join(filter(None, words)))
         yield item
     logger.info("%s: %d in %.1f s", what, len(items), time.monotonic() - started)

@@ -100,6 +100,13 @@ class Log:
         if self.risen_at is None and row.update % self.pass_length == 0:
             self._look_for_a_rise(row.update)
 
+    def words(self) -> str:
+        """Say in a few words how good the network is now."""
+        last = [row.mse for row in self.rows[-50:]]
+        tried = [row.free_nmse for row in self.rows if math.isfinite(row.free_nmse)][-1:]
+        now = [f"MSE {sum(last) / len(last):.2g}"] if last else []
+        return ", ".join(now + [f"free-running NMSE {nmse:.2g}" for nmse in tried])
+
     def _look_for_a_rise(self, update: int) -> None:
         last = [row.mse for row in self.rows[-self.pass_length :]]
         error = sum(last) / self.pass_length

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:  # reading a summary needs neither, which take seconds to load
     from torch import Tensor
 
     from rnnpipe.model import Network
+    from rnnpipe.training.recipes import Recipe
+    from rnnpipe.windows.experiment import Experiment
 
 # Recorded in run.json. Raise it with every change after which the same recipe, size and seed make
 # another network: a training takes too long to be repeated without being asked for, so results of
@@ -66,8 +71,68 @@ class TrainedRun:
     wall_seconds: float
 
 
+def digest_of_training(
+    recipe: Recipe, experiment: Experiment, setting: Setting, device: str
+) -> str:
+    """Return a digest of all that a training is computed from; the recipe's name is not part of it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How to train.
+    experiment : Experiment
+        What to train on.
+    setting : Setting
+        The hidden size and the seed count.
+    device : str
+        Where to train.
+    """
+    parts = [VERSION, asdict(recipe), asdict(experiment), setting[1:], device]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def take_over(
+    digest: str, setting: Setting, runs: str | Path, in_use: Container[str]
+) -> str | None:
+    """Copy the results of the same training from a recipe that was renamed.
+
+    Parameters
+    ----------
+    digest : str
+        What `digest_of_training` returns for the training.
+    setting : Setting
+        With the new name.
+    runs : path
+        The folder of all recipes' folders.
+    in_use : container of str
+        The recipes that an experiment names; only another one can be an old name.
+
+    Returns
+    -------
+    str or None
+        The old name; None if there are no such results.
+    """
+    runs = Path(runs)
+    for found in sorted(runs.glob(setting._replace(recipe="*").folder)):
+        old = found.relative_to(runs).parts[0]
+        with suppress(OSError, ValueError):  # an incomplete or damaged folder is no result
+            about = json.loads((found / RunFile.SUMMARY).read_text("utf-8"))
+            if old in in_use or about.get("training") != digest:
+                continue
+            for name in (RunFile.MODEL, RunFile.SNAPSHOTS, RunFile.HISTORY):
+                with replacing(runs / setting.folder / name) as temporary:
+                    shutil.copyfile(found / name, temporary)
+            _write_summary(about | setting._asdict(), runs / setting.folder)
+            return old
+    return None
+
+
 def save_run(
-    run: TrainedRun, setting: Setting, folder: str | Path, commit: str | None = None
+    run: TrainedRun,
+    setting: Setting,
+    folder: str | Path,
+    commit: str | None = None,
+    digest: str | None = None,
 ) -> None:
     """Write a training's network, snapshots, history and summary.
 
@@ -81,6 +146,8 @@ def save_run(
         Where the files named in `rnnpipe.vocabulary.RunFile` are written.
     commit : str, optional
         The git commit of the code.
+    digest : str, optional
+        What `digest_of_training` returned.
     """
     from safetensors.torch import save_file
 
@@ -109,7 +176,12 @@ def save_run(
         "risen_at": run.risen_at,
         "version": VERSION,
         "git_commit": commit,
+        "training": digest,
     }
+    _write_summary(about, folder)
+
+
+def _write_summary(about: Mapping[str, Any], folder: Path) -> None:
     with replacing(folder / RunFile.SUMMARY) as temporary:
         temporary.write_text(json.dumps(about, indent=2) + "\n")
 

@@ -73,7 +73,7 @@ def train(
         torch.manual_seed(seed)
         network = Network(series[0].order, num_phones, hidden_size, recipe.cell, mean=mean, std=std)
         training = begin(recipe, series, network, torch.device(device), threads)
-        for update in progress(training.updates, "training"):
+        for update in progress(training.updates, "training", training.log.words):
             rate = training.set_learning_rate(update)
             error, samples = training.passes.next_pass()
             training.add_to_log(update, error, samples, *clip(network, recipe), rate)

@@ -389,7 +389,7 @@ def test_curvature_before_training_tells_at_which_size_the_note_fails(hidden_siz
     paths = [tmp_path / "utterances.parquet", tmp_path / "windows.parquet"]
     extract(note, *paths, order=200, length=3200)
     one = load_series(paths[1:], [note[0].utterance])
-    about = describe(one, 62)
+    about = describe(one, 62, {one[0].item: note[0].phones})
     config = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
     recipe = Recipe.from_config(config["recipes"]["dumoulin2014"] | {"epochs": 8})
     run = train(recipe, one, hidden_size=hidden_size, seed=0, mean=about.mean, std=about.std)

@@ -88,14 +88,25 @@ def command(*arguments):
 
 def planned(folder, config):
     """The jobs that a changed configuration would run, by rule: their settings or folders."""
-    output = snakemake(folder, "--dry-run", config=config)
-    jobs = {}
-    for block in re.findall(r"^(?:local)?rule \w+:\n(?: +.*\n)+", output, re.MULTILINE):
-        rule = re.match(r"(?:local)?rule (\w+)", block)[1]
+    return jobs_in(snakemake(folder, "--dry-run", config=config))
+
+
+def ran(folder):
+    """The jobs of the last run in a folder, in the same form."""
+    logs = sorted((folder / ".snakemake/log").glob("*.log"))
+    return jobs_in(logs[-1].read_text("utf-8"))
+
+
+def jobs_in(output):
+    """The jobs that Snakemake names in its output or its log."""
+    jobs, kinds = {}, "(?:local)?(?:rule|checkpoint)"
+    for block in re.findall(rf"^{kinds} \w+:\n(?: +.*\n)+", output, re.MULTILINE):
+        rule = re.match(rf"{kinds} (\w+)", block)[1]
         wildcards = re.search(r"^ +wildcards: (.+)$", block, re.M)
         values = re.findall(r"\w+=([^,]+)", wildcards[1]) if wildcards else []
         jobs.setdefault(rule, set()).add(tuple(values))
-    jobs.pop("all", None)
+    for target in ("all", "windows", "models", "reconstructions"):
+        jobs.pop(target, None)
     return jobs
 
 

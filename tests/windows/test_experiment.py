@@ -1,12 +1,20 @@
 """Selecting utterances, and their statistics."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from rnnpipe.corpus.phones import Segment
 from rnnpipe.errors import RnnpipeError
-from rnnpipe.windows.experiment import Experiment, describe
+from rnnpipe.windows.experiment import (
+    Experiment,
+    SpeechDigest,
+    describe,
+    load_held_out,
+    save_held_out,
+)
 from rnnpipe.windows.selection import select
 from rnnpipe.windows.series import Series
 
@@ -65,6 +73,7 @@ def test_statistics_are_over_all_samples_of_all_utterances():
             for name, part in zip("ab", parts, strict=True)
         ],
         40,
+        {"a": (), "b": ()},
     )
     every = np.concatenate(parts).astype(np.float64)
     assert experiment.utterances == ("a", "b")
@@ -76,14 +85,47 @@ def test_statistics_are_over_all_samples_of_all_utterances():
 def test_nothing_can_be_learnt_from_constant_samples():
     flat = Series("TRAIN/DR1/FCJF0/SA1", np.full(50, 7, np.int16), np.zeros(40, np.uint8))
     with pytest.raises(RnnpipeError, match="TRAIN/DR1/FCJF0/SA1: all samples are equal"):
-        describe([flat, flat], 62)
+        describe([flat, flat], 62, {flat.item: ()})
 
 
 def test_an_experiment_comes_back_as_it_was_saved(tmp_path):
-    experiment = Experiment(("a", "b"), 5, 62, 1 / 3, 1000 / 7, 358)
+    experiment = Experiment(("a", "b"), 5, 62, 1 / 3, 1000 / 7, 358, "5a")
     experiment.save(tmp_path / "experiment.json")
     assert Experiment.load(tmp_path / "experiment.json") == experiment
     assert json.loads((tmp_path / "experiment.json").read_text())["utterances"] == ["a", "b"]
+
+
+SPEECH = Series("TRAIN/DR1/A/SX1", np.arange(50, dtype=np.int16), np.zeros(40, np.uint8))
+PHONES = {SPEECH.item: (Segment(0, 20, "h#"), Segment(20, 50, "ow"))}
+
+
+def digest(speech, phones=PHONES):
+    found = SpeechDigest(phones)
+    found.add(speech)
+    return found.hex()
+
+
+@pytest.mark.parametrize(
+    ("speech", "phones"),
+    [
+        (replace(SPEECH, samples=SPEECH.samples + np.int16(1)), PHONES),
+        (replace(SPEECH, phones=SPEECH.phones + np.uint8(1)), PHONES),
+        (replace(SPEECH, phones=SPEECH.phones[1:]), PHONES),  # an order of 11
+        (SPEECH, {SPEECH.item: (Segment(0, 21, "h#"), Segment(21, 50, "ow"))}),
+        (SPEECH, {SPEECH.item: (Segment(0, 20, "h#"), Segment(20, 50, "uh"))}),
+    ],
+)
+def test_the_digest_of_speech_changes_with_all_that_is_computed_from_it(speech, phones):
+    assert digest(SPEECH) == digest(replace(SPEECH))
+    assert digest(speech, phones) != digest(SPEECH)
+
+
+def test_held_out_items_come_back_from_files_of_now_and_of_before(tmp_path):
+    path = tmp_path / "held_out.json"
+    save_held_out([SPEECH], PHONES, path)
+    assert load_held_out(path) == (SPEECH.item,)
+    path.write_text(json.dumps([SPEECH.item]))
+    assert load_held_out(path) == (SPEECH.item,)
 
 
 def test_a_standard_split_goes_by_its_name():

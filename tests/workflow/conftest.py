@@ -12,7 +12,8 @@ from helpers.workflow import (
 def finished(tmp_path_factory):
     """A folder in which `all` has run; its path has a space and an accent."""
     folder = tmp_path_factory.mktemp("résumé of a run")
-    snakemake(folder, "all", config=TINY)
+    said = snakemake(folder, "all", config=TINY)
+    (folder / "said.txt").write_text(said, encoding="utf-8")
     return folder
 
 

@@ -14,8 +14,9 @@ from snakemake.io import apply_wildcards
 from snakemake.utils import update_config
 
 # Use the library beside this workflow, installed or not; jobs find it in the same way.
-sys.path.insert(0, str(Path(workflow.basedir)))
+sys.path[:0] = [str(Path(workflow.basedir)), str(Path(workflow.basedir) / "workflow")]
 
+import console
 from rnnpipe.config import Sources, check_config
 from rnnpipe.corpus.layouts import fingerprint, find_shards
 from rnnpipe.corpus.synth import minitimit_shards
@@ -32,6 +33,9 @@ UTTERANCES = "results/corpus/utterances.parquet"
 REJECTED = "results/corpus/rejected.csv"
 EXPERIMENT = "results/corpus/experiment.json"
 HELD_OUT = "results/corpus/held_out.json"
+# The two selections are checkpoints. When one is done, Snakemake decides again about the jobs that
+# have it as an input, and about no others. So rules that do not read them have them as inputs too.
+SELECTED = ancient([EXPERIMENT, HELD_OUT])
 RUN = f"results/runs/{SETTING_FOLDER}"
 MODEL = f"{RUN}/{RunFile.MODEL}"
 SNAPSHOTS = f"{RUN}/{RunFile.SNAPSHOTS}"
@@ -191,6 +195,7 @@ def name_older_networks():
 
 
 if workflow.is_main_process:
+    console.attach(workflow.output_settings)
     name_older_networks()
 
 STARTED = time.time()

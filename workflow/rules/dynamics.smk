@@ -6,7 +6,7 @@ rule dynamics:
         model=MODEL,
         snapshots=SNAPSHOTS,
         history=HISTORY,
-        windows=WINDOWS,
+        windows=ancient(WINDOWS),
         experiment=EXPERIMENT,
     output:
         DYNAMICS,

@@ -9,6 +9,7 @@ rule tables:
         baselines="results/corpus/baselines.csv",
         phones=per_setting(PHONES),
         held_out=HELD_OUT,
+        experiment=ancient(EXPERIMENT),
     output:
         **{
             name: report(

@@ -5,8 +5,8 @@ rule reconstruct:
     input:
         model=MODEL,
         run=SUMMARY,
-        windows=WINDOWS,
-        utterances=UTTERANCES,
+        windows=ancient(WINDOWS),
+        utterances=ancient(UTTERANCES),
         experiment=EXPERIMENT,
         held_out=HELD_OUT,
     output:
@@ -31,7 +31,7 @@ rule reconstruct:
 
 rule baselines:
     input:
-        windows=WINDOWS,
+        windows=ancient(WINDOWS),
         experiment=EXPERIMENT,
         held_out=HELD_OUT,
     output:

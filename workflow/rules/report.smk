@@ -6,6 +6,7 @@ rule plot_curves:
         mse=f"{TABLES}/mse.csv",
         settings=f"{TABLES}/settings.csv",
         histories=per_setting(HISTORY),
+        selected=SELECTED,
     output:
         sizes=figure("mse_over_hidden_size"),
         training=figure("training_curves"),
@@ -28,6 +29,7 @@ rule plot_stability:
         runs=per_setting(SUMMARY),
         histories=per_setting(HISTORY),
         dynamics=per_setting(DYNAMICS),
+        selected=SELECTED,
     output:
         figure("stability"),
     log:
@@ -49,8 +51,9 @@ rule plot_free_runs:
         mse=f"{TABLES}/mse.csv",
         audio=per_setting(RECONSTRUCTIONS),
         horizons=per_setting(HORIZON),
-        utterances=UTTERANCES,
+        utterances=ancient(UTTERANCES),
         experiment=EXPERIMENT,
+        held_out=ancient(HELD_OUT),
     output:
         figure("free_runs"),
     log:
@@ -71,7 +74,7 @@ rule plot_free_runs:
 rule plot_waveforms:
     input:
         audio=RECONSTRUCTIONS,
-        utterances=UTTERANCES,
+        utterances=ancient(UTTERANCES),
         experiment=EXPERIMENT,
         held_out=HELD_OUT,
     output:

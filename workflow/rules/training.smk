@@ -3,7 +3,7 @@
 
 rule train:
     input:
-        windows=WINDOWS,
+        windows=ancient(WINDOWS),
         experiment=EXPERIMENT,
     output:
         model=MODEL,

@@ -52,7 +52,10 @@ rule utterances:
         "../scripts/utterances.py"
 
 
-rule experiment:
+# The files of these two selections hold a digest of the speech that they select. All later steps
+# depend on these files, and Snakemake decides again what to run when they are there: if the same
+# speech has come out, whatever has changed in the configuration or the corpus, nothing runs again.
+checkpoint experiment:
     input:
         utterances=UTTERANCES,
         rejected=REJECTED,
@@ -73,10 +76,11 @@ rule experiment:
         "../scripts/experiment.py"
 
 
-rule held_out:
+checkpoint held_out:
     input:
         utterances=UTTERANCES,
         rejected=REJECTED,
+        windows=WINDOWS,
         experiment=EXPERIMENT,
     output:
         HELD_OUT,

@@ -6,6 +6,7 @@ from rnnpipe.files import read_table
 from rnnpipe.windows.experiment import describe
 from rnnpipe.windows.selection import select_from
 from rnnpipe.windows.series import load_series, read_about
+from rnnpipe.windows.store import PhoneTable
 
 with job(snakemake):
     about = read_about(snakemake.input.windows[0])
@@ -17,4 +18,5 @@ with job(snakemake):
         key="experiment.utterances",
     )
     series = load_series(snakemake.input.windows, chosen)
-    describe(series, len(about["phones"])).save(snakemake.output[0])
+    phones = PhoneTable(snakemake.input.utterances)
+    describe(series, len(about["phones"]), phones).save(snakemake.output[0])

@@ -5,6 +5,8 @@ from job import job
 from rnnpipe.files import read_table
 from rnnpipe.windows.experiment import Experiment, save_held_out
 from rnnpipe.windows.selection import check_apart, select_from
+from rnnpipe.windows.series import load_series
+from rnnpipe.windows.store import PhoneTable
 
 with job(snakemake):
     experiment = Experiment.load(snakemake.input.experiment)
@@ -16,4 +18,5 @@ with job(snakemake):
         key="experiment.held_out",
     )
     check_apart(experiment.utterances, held_out)
-    save_held_out(held_out, snakemake.output[0])
+    series = load_series(snakemake.input.windows, held_out)
+    save_held_out(series, PhoneTable(snakemake.input.utterances), snakemake.output[0])

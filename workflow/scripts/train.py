@@ -9,6 +9,7 @@ os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM
 # clear it again for the next read.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
+import logging
 from pathlib import Path
 
 from job import job
@@ -16,7 +17,7 @@ from job import job
 import rnnpipe
 from rnnpipe.report import provenance
 from rnnpipe.training.recipes import Recipe
-from rnnpipe.training.runs import save_run
+from rnnpipe.training.runs import digest_of_training, save_run, take_over
 from rnnpipe.training.train import choose_device, train
 from rnnpipe.vocabulary import Setting
 from rnnpipe.windows.experiment import Experiment
@@ -25,16 +26,27 @@ from rnnpipe.windows.series import load_series
 with job(snakemake):
     experiment, named = Experiment.load(snakemake.input.experiment), snakemake.wildcards
     setting = Setting(named.recipe, int(named.hidden), int(named.seed))
-    run = train(
+    recipe, device = (
         Recipe.from_config(snakemake.params.recipe),
-        load_series(snakemake.input.windows, experiment.utterances),
-        hidden_size=setting.hidden_size,
-        seed=setting.seed,
-        mean=experiment.mean,
-        std=experiment.std,
-        num_phones=experiment.num_phones,
-        device=choose_device(snakemake.params.device),
-        threads=snakemake.threads,
+        choose_device(snakemake.params.device),
     )
-    code = Path(rnnpipe.__file__).parents[1]
-    save_run(run, setting, Path(snakemake.output.model).parent, provenance.commit(code))
+    digest = digest_of_training(recipe, experiment, setting, str(device))
+    folder = Path(snakemake.output.model).parent
+    in_use = snakemake.config["experiment"]["recipes"]
+    old_name = take_over(digest, setting, folder.parents[2], in_use)
+    if old_name:
+        logging.info("%s: the same training as that of %s, taken over", setting.name, old_name)
+    else:
+        run = train(
+            recipe,
+            load_series(snakemake.input.windows, experiment.utterances),
+            hidden_size=setting.hidden_size,
+            seed=setting.seed,
+            mean=experiment.mean,
+            std=experiment.std,
+            num_phones=experiment.num_phones,
+            device=device,
+            threads=snakemake.threads,
+        )
+        code = Path(rnnpipe.__file__).parents[1]
+        save_run(run, setting, folder, provenance.commit(code), digest)
