@@ -12,6 +12,13 @@ from rnnpipe.findings.words import significant, tenths
 from rnnpipe.report import rows
 from rnnpipe.vocabulary import RECONSTRUCTIONS
 
+RECIPES_IN_A_COLUMN = 2  # with two numbers each
+ROWS_ON_A_PAGE = 55
+NARROW_CAPTION = (
+    "NMSE of every setting and baseline, teacher-forced and free-running, and the time in ms for "
+    "which a free run stays close; means over the utterances. A dagger marks a training that "
+    "diverged."
+)
 CAPTIONS = {
     "mse": "Error of every setting and baseline, teacher-forced and free-running: MSE in "
     "standardised units, NMSE, SNR and horizon; means over the utterances.",
@@ -39,15 +46,63 @@ def write_exports(
         From `rnnpipe.reconstruction.phone_errors.mean_phone_errors`.
     """
     everyone = standings(mse, settings)
-    tables = {"mse": _by_setting([*everyone.baselines, *everyone.settings])}
+    lines: list[Baseline | Standing] = [*everyone.baselines, *everyone.settings]
+    written = {
+        "mse.txt": text(lines),
+        "mse.md": markdown(*_by_setting(lines), CAPTIONS["mse"]),
+        "mse.tex": latex(*_narrow_by_setting(lines), NARROW_CAPTION),
+    }
     for key, table in phones.items():
-        tables[f"by_{key}"] = _by_phone(rows.by_phone(table, everyone, key), key)
-    for name, (header, body) in tables.items():
-        for suffix, write in ((".md", markdown), (".tex", latex)):
-            with replacing(Path(folder, f"{name}{suffix}")) as temporary:
-                temporary.write_text(write(header, body, CAPTIONS[name]), encoding="utf-8")
-    with replacing(Path(folder, "mse.txt")) as temporary:
-        temporary.write_text(text([*everyone.baselines, *everyone.settings]), encoding="utf-8")
+        name, found = f"by_{key}", rows.by_phone(table, everyone, key)
+        written[f"{name}.md"] = markdown(*_by_phone(found, key), CAPTIONS[name])
+        written[f"{name}.tex"] = "\n".join(
+            latex(*_narrow_by_phone(found, key, some), CAPTIONS[name])
+            for some in _parts(range(len(found["groups"])), RECIPES_IN_A_COLUMN)
+        )
+    for name, content in written.items():
+        with replacing(Path(folder, name)) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+
+
+def _narrow_by_setting(
+    everyone: Sequence[Baseline | Standing],
+) -> tuple[list[tuple[str, str]], list[list[str]]]:
+    """The columns of `_by_setting` that fit a column of text; a dagger marks a divergence."""
+    held_out = any(row.unheard for row in everyone)
+    # With held-out speech, no room is left for the training error.
+    header = [("", "recipe"), ("", "units"), ("", "seed")] + [("", "training")] * (not held_out)
+    for name in RECONSTRUCTIONS.values():
+        header += [(name, "NMSE")] + [(name, "held out")] * held_out
+    header.append(("Free-running", "ms"))
+    body = []
+    for row in everyone:
+        recipe, units, seed, training = _network(row)
+        diverged = isinstance(row, Standing) and row.diverged
+        line = [recipe + " †" * diverged, units, seed] + [training] * (not held_out)
+        for kind in RECONSTRUCTIONS:
+            line.append(significant(row.measured[kind].nmse))
+            if held_out:
+                line.append(significant(row.unheard[kind].nmse))
+        body.append([*line, tenths(row.measured["free_running"].horizon_ms)])
+    return header, body
+
+
+def _narrow_by_phone(
+    table: Mapping, key: str, recipes: Sequence[int]
+) -> tuple[list[tuple[str, str]], list[list[str]]]:
+    """The columns of some recipes; `_by_phone` names the settings that represent them."""
+    header = [("", "class" if key == "phone_class" else key), ("", "n"), ("", "silence")]
+    for recipe in recipes:
+        group = table["groups"][recipe]["recipe"]
+        header += [(group, "forced"), (group, "free")]
+    columns = [2 * recipe + kind for recipe in recipes for kind in range(2)]
+    body = [
+        [row["name"], str(row["segments"]),
+         *(text.strip("\u2007\u2008")
+           for text in (row["power"], *(row["columns"][i] for i in columns)))]
+        for row in table["rows"]
+    ]  # fmt: skip
+    return header, body
 
 
 def _by_setting(everyone: Sequence[Baseline | Standing]) -> tuple[list[str], list[list[str]]]:
@@ -121,17 +176,36 @@ def _in_markdown(cell: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~&$^])", r"\\\1", one_line)
 
 
-def latex(header: Sequence[str], body: Sequence[Sequence[str]], caption: str) -> str:
-    """Write a table as LaTeX for the packages booktabs and longtable."""
-    lines = [[" ".join(cell.split()) for cell in line] for line in (header, *body)]
-    table = pd.DataFrame(lines[1:], columns=lines[0])
-    columns = "l" + "r" * (len(header) - 1)
-    written = table.to_latex(
-        index=False, escape=True, caption=caption, longtable=True, column_format=columns
-    )
-    for sign, command in {"∞": r"$\infty$", "−": "$-$", "–": "--"}.items():
-        written = written.replace(sign, command)
-    return f"% needs \\usepackage{{booktabs,longtable}}\n{written}"
+def latex(header: Sequence[tuple[str, str]], body: Sequence[Sequence[str]], caption: str) -> str:
+    """Write a table as LaTeX, as wide as a column of text; needs the package booktabs.
+
+    A long table becomes several, because a table that breaks over pages cannot be set in two
+    columns. The first line of the header names groups of columns.
+    """
+    columns = pd.MultiIndex.from_tuples([_one_line(name) for name in header])
+    pieces = []
+    for number, part in enumerate(_parts(body, ROWS_ON_A_PAGE)):
+        table = pd.DataFrame([_one_line(line) for line in part], columns=columns)
+        written = table.to_latex(
+            index=False, escape=True, multicolumn_format="c",
+            caption=caption if not number else f"{caption} (continued)",
+            column_format="@{\\extracolsep{\\fill}}l" + "r" * (len(header) - 1) + "@{}",
+        )  # fmt: skip
+        written = written.replace("\\begin{tabular}", "\\begin{tabular*}{\\columnwidth}")
+        pieces.append(written.replace("\\end{tabular}", "\\end{tabular*}"))
+    whole = "".join(pieces)
+    for sign, command in {"∞": r"$\infty$", "−": "$-$", "–": "--", "†": r"$\dagger$"}.items():
+        whole = whole.replace(sign, command)
+    small = "\\begin{table}\n\\scriptsize\\setlength{\\tabcolsep}{1pt}"
+    return "% needs \\usepackage{booktabs}\n" + whole.replace("\\begin{table}", small)
+
+
+def _parts(items: Sequence, size: int) -> list[Sequence]:
+    return [items[first : first + size] for first in range(0, len(items), size)]
+
+
+def _one_line(cells: Sequence[str]) -> list[str]:
+    return [" ".join(cell.split()) for cell in cells]
 
 
 def text(everyone: Sequence[Baseline | Standing]) -> str:

@@ -1,6 +1,11 @@
 """The tables outside the page, and how numbers are written."""
 
+import re
+import shutil
+import subprocess
+
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.invented_results import Results
 
@@ -49,10 +54,10 @@ def test_markdown_and_latex_have_the_same_rows(results, exported):
         table = [line for line in written if line.startswith("|")]
         assert len(table) == 2 + rows, name
         assert len({line.count(" | ") for line in table}) == 1
-        latex = (exported / f"{name}.tex").read_text()
-        assert latex.count("\\endhead") == 1
-        body = latex.split("\\endlastfoot")[1]
-        assert body.count(r"\\") == rows
+        [latex] = re.findall(
+            r"(?s)midrule\n(.*)\\bottomrule", (exported / f"{name}.tex").read_text()
+        )
+        assert latex.count(r"\\") == rows
 
 
 def test_hostile_names_stay_text_in_markdown_and_latex():
@@ -61,5 +66,44 @@ def test_hostile_names_stay_text_in_markdown_and_latex():
     assert markdown.splitlines()[-1] == (
         r"| a\|b \<i\>\*x\*\</i\> \$y\_1\$ \\input\{z\} \& \# % next |"
     )
-    latex = export.latex(["n"], [[name]], "c")
-    assert r"\$y\_1\$ \textbackslash input\{z\} \& \# \% next \\" in latex
+    latex = export.latex([("", "n"), (name, "m")], [[name, "1"]], "c")
+    escaped = r"\$y\_1\$ \textbackslash input\{z\} \& \# \% next"
+    assert latex.count(escaped) == 2 and latex.count(r"\$y") == 2
+
+
+PAPER = r"""\documentclass[10pt,%s]{article}
+\usepackage{booktabs}
+\begin{document}
+%s
+\end{document}
+"""
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="has no LaTeX")
+@pytest.mark.parametrize("layout", ["onecolumn", "twocolumn"])
+@pytest.mark.parametrize("held_out", [False, True])
+def test_the_tables_fit_a_column_of_a_paper(results, tmp_path, layout, held_out):
+    def many(table):
+        """Five recipes with seven seeds each: 70 settings, more than a page."""
+        baselines = table["recipe"].str.startswith("baseline:")
+        one = table[(table["recipe"] == "clipped") & (table["seed"] == 0)]
+        recipes = ("dumoulin2014", "closed_loop_short", "a_b & c %", "reg$ularized", "echo_state")
+        copies = (one.assign(recipe=r, seed=seed) for r in recipes for seed in range(7))
+        return pd.concat([table[baselines], *copies], ignore_index=True)
+
+    mse, settings = many(results.mse), many(results.settings)
+    phones = {key: many(table) for key, table in results.phone_means().items()}
+    if held_out:
+        mse.loc[mse["utterance"] == results.utterances[1], "set"] = "held_out"
+    export.write_exports(tmp_path, mse, settings, phones)
+    tables = sorted(tmp_path.glob("*.tex"))
+    assert [table.stem for table in tables] == ["by_phone", "by_phone_class", "mse"]
+    inputs = "\n".join(rf"\input{{{table}}}" for table in tables)
+    (tmp_path / "paper.tex").write_text(PAPER % (layout, inputs))
+    ran = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"],
+        cwd=tmp_path, text=True, errors="replace", capture_output=True,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout[-3000:]
+    assert "Overfull" not in ran.stdout, ran.stdout
+    assert "Float too large" not in ran.stdout, ran.stdout
