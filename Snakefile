@@ -38,6 +38,7 @@ rule all:
     input:
         REPORT,
         per_setting(WAVEFORMS),
+        [papers(name) for name in DRAWN],
 
 
 rule windows:

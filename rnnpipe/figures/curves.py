@@ -10,7 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from rnnpipe.figures.style import INK, draw_legend, drawing, legend_inches, plain_log_ticks
+from rnnpipe.figures.style import (
+    INK,
+    SCREEN_MM,
+    draw_legend,
+    drawing,
+    legend_inches,
+    plain_log_ticks,
+)
 
 DOTTED = (0, (1, 1))
 
@@ -19,6 +26,7 @@ def plot_training_curves(
     histories: Mapping[tuple[str, int, int], pd.DataFrame],
     settings: pd.DataFrame,
     path: str | Path,
+    width_mm: float = SCREEN_MM,
 ) -> None:
     """Draw training MSE, gradient norm and clipped share over updates, one column per recipe.
 
@@ -34,7 +42,9 @@ def plot_training_curves(
     settings : DataFrame
         The columns of tables/settings.csv; `status` says which settings diverged.
     path : path
-        The SVG file to write; the PNG file has the same name.
+        The SVG file to write; see `rnnpipe.figures.style.drawing`.
+    width_mm : float
+        Width of the figure.
     """
     diverged = {
         (row.recipe, int(row.hidden_size), int(row.seed)): row.status == "diverged"
@@ -44,16 +54,18 @@ def plot_training_curves(
     sizes = sorted({hidden for _, hidden, _ in histories})
     shades = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.85, len(sizes)))
     colours = dict(zip(sizes, shades, strict=True))
-    columns = min(3, len(recipes))
+    width = width_mm / 25.4
+    columns = max(1, min(3, len(recipes), int((width - 0.9) / 2)))
     blocks = -(-len(recipes) // columns)
     stretches = int(np.clip(2400 // len(histories), 20, 150))
 
-    legend = legend_inches(len(sizes) + 1)
+    legend = legend_inches(len(sizes) + 2, width)
     height = 0.45 + legend + 4.6 * blocks
-    with drawing(path, figsize=(10, height)) as figure:
+    with drawing(path, figsize=(width, height)) as figure:
         outer = figure.add_gridspec(
             blocks, columns, hspace=0.28, wspace=0.2,
-            left=0.075, right=0.985, bottom=0.5 / height, top=1 - (0.32 + legend) / height,
+            left=0.75 / width, right=1 - 0.15 / width,
+            bottom=0.5 / height, top=1 - (0.32 + legend) / height,
         )  # fmt: skip
         panels: dict[str, list[Axes]] = {}
         for place, recipe in enumerate(recipes):
@@ -65,7 +77,7 @@ def plot_training_curves(
             error, norm, share = panels[recipe]
             norm.sharex(error)
             share.sharex(error)
-            share.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            share.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
             error.set_title(recipe)
             error.set_yscale("log")
             norm.set_yscale("log")

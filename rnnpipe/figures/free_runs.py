@@ -13,16 +13,18 @@ from matplotlib.ticker import FuncFormatter
 from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.figures.style import (
     FAINT,
+    SCREEN_MM,
     draw_legend,
     drawing,
     legend_inches,
     plain_log_ticks,
     recipe_colours,
+    side_by_side,
 )
 
 WINDOW = SAMPLING_RATE // 20  # samples of the moving window, 50 ms
 STEP = SAMPLING_RATE // 200  # samples from one point to the next, 5 ms
-LEAST = 1e-4  # a smaller NMSE is drawn here
+LEAST = 1e-5  # a smaller NMSE is drawn here
 
 
 def plot_free_runs(
@@ -31,6 +33,7 @@ def plot_free_runs(
     phones: Sequence[tuple[int, int, str]],
     order: int,
     path: str | Path,
+    width_mm: float = SCREEN_MM,
 ) -> None:
     """Draw the error of free runs over time and over the prediction horizon, one line per recipe.
 
@@ -51,16 +54,22 @@ def plot_free_runs(
     order : int
         Number of given samples; they are left out.
     path : path
-        The SVG file to write; the PNG file has the same name.
+        The SVG file to write; see `rnnpipe.figures.style.drawing`.
+    width_mm : float
+        Width of the figure.
     """
     colours = recipe_colours(list(runs))
-    legend = legend_inches(len(runs) + 2)
-    height = 3.9 + legend
-    with drawing(path, figsize=(10, height)) as figure:
-        over_time, over_horizon = figure.subplots(1, 2, width_ratios=[3, 2])
+    width = width_mm / 25.4
+    legend = legend_inches(len(runs) + 2, width)
+    columns = side_by_side(width)
+    rows, above, below, panel = 2 // columns, 0.6, 0.57, 2.73  # inches
+    height = rows * (above + panel + below) + legend
+    with drawing(path, figsize=(width, height)) as figure:
+        over_time, over_horizon = figure.subplots(rows, columns, width_ratios=[3, 2][:columns])
         figure.subplots_adjust(
-            left=0.075, right=0.985, bottom=0.57 / height, top=1 - (0.6 + legend) / height,
-            wspace=0.16,
+            left=0.75 / width, right=1 - 0.15 / width,
+            bottom=below / height, top=1 - (above + legend) / height,
+            wspace=0.16, hspace=(above + below) / panel,
         )  # fmt: skip
         over_time.set_title("NMSE over time in the free run", pad=16)
         over_time.set_xlabel("time (s)")
@@ -88,7 +97,7 @@ def plot_free_runs(
         for axes in (over_time, over_horizon):
             axes.set_yscale("log")
             axes.grid(axis="y")
-            plain_log_ticks(axes)
+            plain_log_ticks(axes, LEAST)
         _mark_phones(over_time, phones)
         handles = [
             Line2D([], [], color=colours[recipe][0], marker=colours[recipe][1], ms=4, label=label)

@@ -13,17 +13,21 @@ from matplotlib.transforms import ScaledTranslation
 from rnnpipe.figures.style import (
     FAINT,
     INK,
+    SCREEN_MM,
     draw_legend,
     drawing,
     legend_inches,
     plain_log_ticks,
     recipe_colours,
+    side_by_side,
 )
 from rnnpipe.findings.means import mean_over_utterances
 from rnnpipe.vocabulary import BASELINE, RECONSTRUCTIONS
 
 
-def plot_mse_over_hidden_size(mse: pd.DataFrame, path: str | Path) -> None:
+def plot_mse_over_hidden_size(
+    mse: pd.DataFrame, path: str | Path, width_mm: float = SCREEN_MM
+) -> None:
     """Draw NMSE over hidden size, one line per recipe, with the baselines.
 
     There are two panels, teacher-forced and free-running. Points are means over utterances. If a
@@ -36,7 +40,9 @@ def plot_mse_over_hidden_size(mse: pd.DataFrame, path: str | Path) -> None:
     mse : DataFrame
         The columns of tables/mse.csv.
     path : path
-        The SVG file to write; the PNG file has the same name.
+        The SVG file to write; see `rnnpipe.figures.style.drawing`.
+    width_mm : float
+        Width of the figure.
     """
     means = mean_over_utterances(mse)
     is_baseline = means["recipe"].str.startswith(BASELINE)
@@ -44,13 +50,18 @@ def plot_mse_over_hidden_size(mse: pd.DataFrame, path: str | Path) -> None:
     colours = recipe_colours(settings["recipe"].tolist())
     sizes = sorted(settings["hidden_size"].unique())
 
-    legend = legend_inches(len(colours) + 2)
-    height = 4.1 + legend
-    with drawing(path, figsize=(10, height)) as figure:
-        panels = figure.subplots(1, 2)
+    width = width_mm / 25.4
+    legend = legend_inches(len(colours) + 2, width)
+    columns = side_by_side(width)
+    rows, above, below, panel, between = 2 // columns, 0.55, 0.57, 3.0, 1.65  # inches
+    height = rows * (above + panel + below) + legend
+    with drawing(path, figsize=(width, height)) as figure:
+        panels = figure.subplots(rows, columns).ravel()
+        across = (width - 2.0 - between * (columns - 1)) / columns
         figure.subplots_adjust(
-            left=0.075, right=0.875, bottom=0.57 / height, top=1 - (0.55 + legend) / height,
-            wspace=0.5,
+            left=0.75 / width, right=1 - 1.25 / width,
+            bottom=below / height, top=1 - (above + legend) / height,
+            wspace=between / across, hspace=(above + below) / panel,
         )  # fmt: skip
         for axes, (reconstruction, name) in zip(panels, RECONSTRUCTIONS.items(), strict=True):
             axes.set_title(name, pad=16)
@@ -61,7 +72,7 @@ def plot_mse_over_hidden_size(mse: pd.DataFrame, path: str | Path) -> None:
             axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:.0f}"))
             axes.set_xlabel("hidden size (units)")
-            axes.set_ylabel("NMSE" if axes is panels[0] else "")
+            axes.set_ylabel("NMSE" if axes in panels[::columns] else "")
             axes.grid(axis="y")
             here = settings[settings["reconstruction"] == reconstruction]
             for index, (recipe, (colour, marker)) in enumerate(colours.items()):

@@ -11,7 +11,16 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from rnnpipe.figures.curves import thinned
-from rnnpipe.figures.style import FAINT, INK, draw_legend, drawing, legend_inches, plain_log_ticks
+from rnnpipe.figures.style import (
+    FAINT,
+    INK,
+    SCREEN_MM,
+    draw_legend,
+    drawing,
+    legend_inches,
+    plain_log_ticks,
+    side_by_side,
+)
 from rnnpipe.findings.stability import Start
 
 STRETCHES = 600  # points of a curve, at most
@@ -23,6 +32,7 @@ def plot_stability(
     histories: Sequence[pd.DataFrame],
     dynamics: Sequence[pd.DataFrame],
     path: str | Path,
+    width_mm: float = SCREEN_MM,
 ) -> None:
     """Draw what decides whether one recipe is stable, in four panels, coloured by hidden size.
 
@@ -38,19 +48,25 @@ def plot_stability(
         The settings of one recipe: from `rnnpipe.findings.stability.at_start`, history.parquet and
         dynamics.parquet.
     path : path
-        The SVG file to write; the PNG file has the same name.
+        The SVG file to write; see `rnnpipe.figures.style.drawing`.
+    width_mm : float
+        Width of the figure.
     """
     sizes = sorted({start.setting.hidden_size for start in starts})
     shades = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.85, len(sizes)))
     colours = dict(zip(sizes, shades, strict=True))
 
-    legend = legend_inches(len(sizes) + 2)
-    height = 6.9 + legend
-    with drawing(path, figsize=(10, height)) as figure:
-        (error, curvature), (exponent, lags) = figure.subplots(2, 2)
+    width = width_mm / 25.4
+    legend = legend_inches(len(sizes) + 2, width)
+    columns = side_by_side(width)
+    rows, above, below, panel = 4 // columns, 0.4, 0.55, 2.5  # inches
+    height = rows * (above + panel + below) + legend
+    with drawing(path, figsize=(width, height)) as figure:
+        error, curvature, exponent, lags = figure.subplots(rows, columns).ravel()
         figure.subplots_adjust(
-            left=0.075, right=0.975, bottom=0.55 / height, top=1 - (0.4 + legend) / height,
-            hspace=0.4, wspace=0.2,
+            left=0.75 / width, right=1 - 0.25 / width,
+            bottom=below / height, top=1 - (above + legend) / height,
+            hspace=(above + below) / panel, wspace=0.2 if width > 8 else 0.35,
         )  # fmt: skip
         _draw_errors(error, starts, histories, colours)
         _draw_by_size(curvature, starts, "sharpness", colours)
@@ -112,13 +128,13 @@ def _draw_by_size(
                 color=colours[start.setting.hidden_size], mfc=face, mew=1.8, zorder=3,
             )  # fmt: skip
     if measure == "lyapunov":
-        axes.set_title("Lyapunov exponent at initialisation")
+        axes.set_title("Lyapunov exponent at the start")
         axes.set_ylabel("nats a step")
         _line(axes, 0.0, "above 0, gradients explode")
         low, high = axes.get_ylim()
         axes.set_ylim(low, max(high, 0.12 * (high - low)))
         return
-    axes.set_title("Sharpness at initialisation")
+    axes.set_title("Sharpness at the start")
     axes.set_ylabel("largest eigenvalue of the Hessian")
     axes.set_yscale("log")
     # With clipping, each setting has its own limit; without it, all have the same.
@@ -150,7 +166,7 @@ def _draw_lags(
     dynamics: Sequence[pd.DataFrame],
     colours: Mapping[int, np.ndarray],
 ) -> None:
-    axes.set(title="Gradient by lag at initialisation", xlabel="lag (samples)")
+    axes.set(title="Gradient by lag at the start", xlabel="lag (samples)")
     axes.set(ylabel="norm of d error(t) / d h(t − lag)", xscale="log", yscale="log")
     axes.grid(axis="y")
     first = [measured.iloc[0] for measured in dynamics]
@@ -169,5 +185,6 @@ def _draw_lags(
             axes.plot(np.asarray(own[0]["lags"])[shown], means[shown], style, color=colour, lw=1.5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda lag, _: f"{lag:,.0f}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda norm, _: _power_of_ten(norm)))
-    axes.text(0.98, 0.93, "line: median, dotted: 90th percentile", color=FAINT, ha="right",
+    legend = "line: median, dotted: 90th percentile,\nnot drawn below "
+    axes.text(0.98, 0.97, legend + _power_of_ten(LEAST_GRADIENT), color=FAINT, ha="right", va="top",
               transform=axes.transAxes, bbox={"fc": "white", "ec": "none", "pad": 1})  # fmt: skip

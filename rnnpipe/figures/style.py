@@ -1,5 +1,6 @@
 """What all figures share: colours, fonts, legends, and writing the files."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +16,15 @@ from PIL import Image
 
 from rnnpipe.files import replacing
 
-LEGEND_COLUMNS = 6
+SCREEN_MM = 254.0  # width of the figures of the page
+LEGEND_INCHES = 1.62  # width of an entry of the legend
+PANEL_INCHES = 3.0  # a figure less than twice as wide has its panels below each other
 # From the palettes of Okabe and Ito and of Tol, which colour-blind readers can distinguish. Recipes
 # share no colour with the reconstructions (`rnnpipe.vocabulary.COLOURS`): both are on one page.
 INK, FAINT, GRID = "#2b2f33", "#6f767d", "#e3e5e8"
 RECIPES = ("#009E73", "#AA3377", "#E69F00", "#56B4E9", "#6A51A3", "#8C6D31")
+# What they are to a reader who prefers dark colours; the ground is that of the page's cards.
+DARK = {"#ffffff": "#1d2125", INK: "#e4e7ea", FAINT: "#a0a8b0", GRID: "#363c42"}
 MARKERS = "osD^vPp"  # one more than colours, so that a pair of colour and marker repeats late
 
 STYLE = {
@@ -46,6 +51,7 @@ STYLE = {
     "lines.solid_capstyle": "round",
     "legend.frameon": False,
     "svg.fonttype": "none",  # text stays text: searchable, and small
+    "pdf.fonttype": 42,  # TrueType, which journals ask for
     "svg.hashsalt": "rnnpipe",
 }
 
@@ -58,41 +64,124 @@ def recipe_colours(recipes: Sequence[str]) -> dict[str, tuple[str, str]]:
     }
 
 
-def plain_log_ticks(axes: Axes) -> None:
-    """Write ticks as plain decimals; at 1, 2 and 5 if the axis spans few decades."""
+def plain_log_ticks(axes: Axes, floor: float = 0.0) -> None:
+    """Write ticks as plain decimals; at 1, 2 and 5 if the axis spans few decades.
+
+    What is below `floor` is drawn there, and its tick says so.
+    """
     low, high = axes.get_ylim()
     decades = np.log10(high / low)
     subs = (1, 2, 5) if decades < 2.2 else (1,)
     axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=12))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+    def label(value: float, _: object) -> str:
+        value = float(f"{value:.3g}")  # 0.00001, not 0.00000999999
+        return ("≤ " if value <= floor else "") + np.format_float_positional(value, trim="-")
+
+    axes.yaxis.set_major_formatter(FuncFormatter(label))
+
+
+def side_by_side(width: float, panels: int = 2) -> int:
+    """How many panels fit side by side into a figure of `width` inches."""
+    return max(1, min(panels, int(width / PANEL_INCHES)))
 
 
 def draw_legend(figure: Figure, handles: Sequence[Line2D]) -> None:
     """Draw a legend of the handles above the panels."""
-    columns = min(len(handles), LEGEND_COLUMNS)
+    columns = min(len(handles), _legend_columns(figure.get_figwidth()))
     figure.legend(handles=handles, loc="upper left", ncols=columns, bbox_to_anchor=(0.005, 1.0))
 
 
-def legend_inches(entries: int) -> float:
-    """Height of the legend above the panels, in inches."""
-    return 0.06 + 0.24 * -(-entries // LEGEND_COLUMNS)
+def legend_inches(entries: int, width: float) -> float:
+    """Height of the legend above the panels of a figure of `width` inches, in inches."""
+    return 0.06 + 0.24 * -(-entries // _legend_columns(width))
+
+
+def _legend_columns(width: float) -> int:
+    return max(1, int(width / LEGEND_INCHES))
+
+
+def versions(
+    path: str | Path, papers: str | Path, widths_mm: Sequence[float]
+) -> Iterator[tuple[Path, float]]:
+    """Yield file and width of the page's version of a figure, and of those for papers.
+
+    Parameters
+    ----------
+    path : path
+        The SVG file of the page's version.
+    papers : path
+        The folder of the others; it is made even if there are none.
+    widths_mm : sequence of float
+        Their widths.
+    """
+    path = Path(path)
+    Path(papers).mkdir(parents=True, exist_ok=True)
+    yield path, SCREEN_MM
+    for width in widths_mm:
+        yield Path(papers, f"{path.stem}-{width:g}mm{path.suffix}"), width
 
 
 @contextmanager
 def drawing(path: str | Path, figsize: tuple[float, float]) -> Iterator[Figure]:
-    """Yield a figure; at the end, write it as SVG to `path`, and as PNG with 300 dpi beside it.
+    """Yield a figure; at the end, write it as SVG to `path`, and in a second format beside it.
 
-    The files contain no dates and no versions.
+    A figure as wide as the page's turns dark where the reader prefers that, and has a PNG file with
+    300 dpi. One of another width is for a paper, and has a PDF file. The files contain no dates and
+    no versions.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=figsize, facecolor="white")
         yield figure
-        undated = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        on_screen = figsize[0] * 25.4 == SCREEN_MM
         with replacing(path) as temporary:
+            undated = dict.fromkeys(("Creator", "Date", "Format", "Type"))
             figure.savefig(temporary, metadata=undated)
-        with replacing(Path(path).with_suffix(".png")) as temporary:
-            _write_png(figure, temporary)
+            if on_screen:
+                temporary.write_text(_dark_too(temporary.read_text("utf-8")), "utf-8")
+        if on_screen:
+            with replacing(Path(path).with_suffix(".png")) as temporary:
+                _write_png(figure, temporary)
+        else:
+            with replacing(Path(path).with_suffix(".pdf")) as temporary:
+                undated = dict.fromkeys(("Creator", "Producer", "CreationDate"))
+                figure.savefig(temporary, metadata=undated)
+
+
+def _dark_too(svg: str) -> str:
+    """Add to an SVG what a reader who prefers dark colours sees instead.
+
+    Ink and ground change places. Any other colour that has too little contrast with the dark ground
+    is mixed with white until it has the 3 : 1 of WCAG 2.2, criterion 1.4.11.
+    """
+    rules = []
+    for colour in sorted(set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", svg))):
+        other = DARK.get(colour) or _lightened(colour)
+        if other != colour:
+            rules += [
+                f'[style*="{what}: {colour}"]{{{what}:{other}!important}}'
+                for what in ("fill", "stroke")
+            ]
+    # Without a ground of its own, it has that of the page.
+    svg = svg.replace('style="fill: #ffffff"', 'style="fill: none"')
+    style = f"<style>@media screen and (prefers-color-scheme: dark){{{''.join(rules)}}}</style>"
+    return svg.replace("</defs>", f"</defs>{style}", 1)
+
+
+def _lightened(colour: str) -> str:
+    rgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    ground = _luminance(np.array([int(DARK["#ffffff"][i : i + 2], 16) / 255 for i in (1, 3, 5)]))
+    white = 0.0
+    while (_luminance(mixed := rgb + white * (1 - rgb)) + 0.05) / (ground + 0.05) < 3:
+        white += 0.05
+    return "#" + "".join(f"{round(255 * part):02x}" for part in mixed)
+
+
+def _luminance(rgb: np.ndarray) -> float:
+    """Relative luminance, as WCAG 2.2 defines it."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
 def _write_png(figure: Figure, path: Path) -> None:

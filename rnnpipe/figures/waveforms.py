@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from rnnpipe.corpus.audio import SAMPLING_RATE
-from rnnpipe.figures.style import FAINT, INK, drawing
+from rnnpipe.figures.style import FAINT, INK, SCREEN_MM, drawing
 from rnnpipe.vocabulary import COLOURS
 
 SLOTS = 2000  # number of slots across a whole utterance; see `_extremes`
@@ -22,6 +22,7 @@ def plot_waveforms(
     zoom_ms: float,
     path: str | Path,
     title: str,
+    width_mm: float = SCREEN_MM,
 ) -> None:
     """Draw an utterance and its two reconstructions, whole and magnified.
 
@@ -41,9 +42,11 @@ def plot_waveforms(
     zoom_ms : float
         Length of the magnified stretch in milliseconds.
     path : path
-        The SVG file to write; the PNG file has the same name.
+        The SVG file to write; see `rnnpipe.figures.style.drawing`.
     title : str
-        Title above the figure, as plain text.
+        Title above the figure, as plain text; a paper has it in its caption.
+    width_mm : float
+        Width of the figure.
     """
     loudest = float(np.abs(original.astype(float)).max()) or 1.0
     largest = max(float(np.abs(s.astype(float)).max()) for s in (teacher_forced, free_running))
@@ -55,12 +58,16 @@ def plot_waveforms(
         "free-\nrunning": (free_running, COLOURS["free_running"]),
     }
 
-    with drawing(path, figsize=(10, 7.2)) as figure:
-        figure.text(0.012, 0.972, title, fontsize=11, weight="bold", va="top")
+    width, on_screen = width_mm / 25.4, width_mm == SCREEN_MM
+    height = 7.2 if on_screen else 2.2 + width / 2
+    with drawing(path, figsize=(width, height)) as figure:
+        if on_screen:
+            figure.text(0.012, 0.972, title, fontsize=11, weight="bold", va="top")
         # The lanes of the whole utterance, a gap for its time axis, the lanes of the zoom.
         grid = figure.add_gridspec(
             6, 1, height_ratios=[1, 1, 1, 0.95, 1.5, 1.5], hspace=0.06,
-            left=0.085, right=0.988, bottom=0.07, top=0.885,
+            left=0.85 / width, right=1 - 0.12 / width,
+            bottom=0.5 / height, top=1 - (0.83 if on_screen else 0.5) / height,
         )  # fmt: skip
         whole = [figure.add_subplot(grid[i]) for i in range(3)]
         zoomed = [figure.add_subplot(grid[i]) for i in (4, 5)]
@@ -86,12 +93,13 @@ def plot_waveforms(
             _mark_phones(axes, phones, SAMPLING_RATE / 1000, labels=axes is zoomed[0])
         zoomed[-1].set_xlabel("time (ms)", loc="right", labelpad=1)
 
-        note = (
-            f"Shaded: the {order} samples that were given. Yellow: the {zoom_ms:g} ms magnified "
-            "below, over the original in light grey."
-        )
-        above = zoomed[0].get_position().y1 + 0.037
-        figure.text(0.085, above, note, fontsize=8, color=FAINT)
+        if on_screen:
+            note = (
+                f"Shaded: the {order} samples that were given. Yellow: the {zoom_ms:g} ms "
+                "magnified below, over the original in light grey."
+            )
+            above = zoomed[0].get_position().y1 + 0.037
+            figure.text(0.085, above, note, fontsize=8, color=FAINT)
 
 
 def _loudest_stretch(samples: np.ndarray, order: int, length: int) -> tuple[int, int]:

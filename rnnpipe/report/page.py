@@ -84,7 +84,8 @@ class Section:
     open : bool
         Whether its section is unfolded at first.
     heard : sequence of dict
-        index, utterance, and sounds (keys of the page's blocks by kind).
+        index, utterance, sounds (keys of the page's blocks by kind), and, of a setting that is
+        unfolded, strips (outlines for print).
     """
 
     standing: Standing
@@ -174,7 +175,7 @@ def write_report(
     sounds = Sounds(run_folders)
     heard = sounds.gather(_by_interest(everyone, best), list(utterances))
     sections = [
-        _section(index, row, everyone, best, list(utterances), heard)
+        _section(index, row, everyone, best, list(utterances), heard, run_folders)
         for index, row in enumerate(everyone.settings)
     ]
     groups: dict[str, list[Section]] = {}
@@ -218,6 +219,7 @@ def write_report(
         groups=groups,
         open_groups=len(sections) <= OPEN_GROUPS,
         baselines=everyone.baselines,
+        silence=[row.name for row in everyone.baselines].index("silence"),
         columns=rows.measures([*everyone.baselines, *everyone.settings]),
         how_often=rows.how_often(rates),
         close=CLOSE,
@@ -264,16 +266,24 @@ def _section(
     best: Mapping[str, Standing | None],
     utterances: Sequence[str],
     heard: Heard,
+    run_folders: Mapping[Setting, Path],
 ) -> Section:
     leads = [kind for kind, leader in best.items() if leader is row]
+    unfolded = len(everyone.settings) <= OPEN_SETTINGS or bool(leads)
+    sounds = [(row.setting, kind, label) for kind, label in SOUNDS.items()]
     return Section(
         row,
         anchor=f"setting-{index + 1}",
         place=index + len(everyone.baselines),
         best=leads,
-        open=len(everyone.settings) <= OPEN_SETTINGS or bool(leads),
+        open=unfolded,
         heard=[
-            {"index": i, "utterance": utterance, "sounds": heard[row.setting, utterance]}
+            {
+                "index": i,
+                "utterance": utterance,
+                "sounds": heard[row.setting, utterance],
+                "strips": _drawn_sounds(utterance, sounds, heard, run_folders) if unfolded else [],
+            }
             for i, utterance in enumerate(utterances)
             if (row.setting, utterance) in heard
         ],

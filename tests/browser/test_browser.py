@@ -1,5 +1,6 @@
 """The report page in a real browser."""
 
+import io
 import re
 import shutil
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from helpers.invented_results import HOSTILE, Results
+from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -308,3 +310,50 @@ def test_no_serious_fault_of_accessibility_is_found(page, view):
         for node in one["nodes"]
     ]
     assert serious == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_have_the_ground_of_the_page(browser, report, scheme):
+    with browser.new_context(
+        viewport={"width": 1440, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+    ) as context:
+        page = context.new_page()
+        page.goto(report.as_uri())
+        picture = page.locator("#hidden-size .figure")
+        with Image.open(io.BytesIO(picture.screenshot())) as image:
+            pixels = np.asarray(image.convert("L"), float)
+    assert np.median(pixels) == pytest.approx({"light": 255, "dark": 32}[scheme], abs=6)
+    assert (np.abs(pixels - np.median(pixels)) > 120).mean() > 0.005  # text and lines
+
+
+def test_a_table_that_goes_on_has_a_shadow_at_that_edge(browser, report):
+    with browser.new_context(viewport={"width": 390, "height": 900}) as context:
+        page = context.new_page()
+        page.goto(report.as_uri())
+        table = page.locator("#table .scroll").first
+
+        def edges():
+            with Image.open(io.BytesIO(table.screenshot())) as image:
+                pixels = np.asarray(image.convert("L"), float)
+            return pixels[2:12, 2:6].mean(), pixels[2:12, -6:-2].mean()
+
+        left, right = edges()
+        assert left - right > 25
+        table.evaluate("box => box.scrollLeft = box.scrollWidth")
+        left, right = edges()
+        assert abs(right - 251) < 3
+
+
+def test_print_shows_the_waveforms_of_the_best_and_cuts_nothing(browser, report):
+    with browser.new_context(viewport={"width": 718, "height": 1000}) as context:  # A4 less margins
+        page = context.new_page()
+        page.goto(report.as_uri())
+        assert page.locator(".strip.printed:visible").count() == 0
+        page.emulate_media(media="print")
+        assert page.locator("details[open] .strip.printed:visible").count() >= 6
+        assert page.locator(".players:visible, .controls:visible, audio:visible").count() == 0
+        wide = page.evaluate(
+            """[...document.querySelectorAll("main *")].filter(e => e.checkVisibility()
+               && e.getBoundingClientRect().right > 720).map(e => e.tagName + "." + e.className)"""
+        )
+        assert wide == []

@@ -5,13 +5,23 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.invented_results import ORDER, PHONES, Results, history, phone_segments, speech
+from helpers.invented_results import (
+    ORDER,
+    PHONES,
+    Results,
+    history,
+    horizon,
+    phone_segments,
+    speech,
+)
 from PIL import Image
 
 from rnnpipe.figures import curves, waveforms
 from rnnpipe.figures.curves import plot_training_curves
+from rnnpipe.figures.free_runs import plot_free_runs
 from rnnpipe.figures.sizes import plot_mse_over_hidden_size
 from rnnpipe.figures.stability import plot_stability
+from rnnpipe.figures.style import versions
 from rnnpipe.figures.waveforms import plot_waveforms
 from rnnpipe.findings import stability
 from rnnpipe.vocabulary import Setting
@@ -86,6 +96,73 @@ def test_figures_are_valid_and_name_what_they_show(results):
     for svg in results.drawn.values():
         with Image.open(svg.with_suffix(".png")) as image:
             assert image.width == 3000 and round(image.info["dpi"][0]) == 300
+
+
+@pytest.mark.parametrize("width", [89.0, 183.0])
+def test_a_figure_for_a_paper_is_as_wide_as_asked_with_type_as_large_as_on_screen(
+    results, tmp_path, width
+):
+    sound = speech(seed=0)
+    drawn = [path for path, _ in versions(tmp_path / "x.svg", tmp_path / "papers", [width])]
+    assert drawn == [tmp_path / "x.svg", tmp_path / f"papers/x-{width:g}mm.svg"]
+    figures = {
+        "sizes": lambda path: plot_mse_over_hidden_size(results.mse, path, width),
+        "training": lambda path: plot_training_curves(
+            results.histories, results.settings, path, width
+        ),
+        "stability": lambda path: plot_stability(
+            results.starts, list(results.histories.values()), results.dynamics, path, width
+        ),
+        "free_runs": lambda path: plot_free_runs(
+            {"clipped": ("clipped, 50", sound, horizon())},
+            sound,
+            phone_segments(),
+            ORDER,
+            path,
+            width,
+        ),
+        "waveforms": lambda path: plot_waveforms(
+            sound, sound, sound, phone_segments(), ORDER, 40, path, "t", width
+        ),
+    }
+    for name, plot in figures.items():
+        path = tmp_path / f"{name}.svg"
+        plot(path)
+        svg, pdf = path.read_text(), path.with_suffix(".pdf").read_bytes()
+        assert float(re.search(r'width="([\d.]+)pt"', svg)[1]) == pytest.approx(width / 25.4 * 72)
+        assert min(map(float, re.findall(r"font-size: ([\d.]+)px", svg))) >= 7
+        assert pdf.startswith(b"%PDF") and b"/Type3" not in pdf and b"CreationDate" not in pdf
+        plot(path)
+        assert path.with_suffix(".pdf").read_bytes() == pdf
+        assert not path.with_suffix(".png").exists()
+
+
+def contrast(one, other):
+    def luminance(colour):
+        parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        parts = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_every_colour_of_a_figure_can_be_seen_by_who_prefers_dark_ones(results):
+    for path in results.drawn.values():
+        svg = path.read_text()
+        rules = dict(re.findall(r"fill: (#\w{6})\"\]{fill:(#\w{6})!important}", svg))
+        colours = set(re.findall(r"(?:fill|stroke): (#\w{6})", svg.split("</style>")[-1]))
+        assert len(colours) > 4
+        for colour in colours - {"#ffffff", "#e3e5e8"}:  # the ground, and the grid
+            assert contrast(rules.get(colour, colour), rules["#ffffff"]) >= 2.99, colour
+        assert contrast(rules["#2b2f33"], rules["#ffffff"]) > 12  # text
+
+
+def test_an_error_below_the_floor_is_drawn_there_and_its_tick_says_so(tmp_path):
+    sound = speech(seed=0)
+    perfect = {"clipped": ("clipped, 50", sound, horizon())}
+    plot_free_runs(perfect, sound, phone_segments(), ORDER, tmp_path / "f.svg")
+    assert ">≤ 0.00001</text>" in (tmp_path / "f.svg").read_text()
 
 
 def test_waveforms_bear_the_labels_of_their_phones(tmp_path):

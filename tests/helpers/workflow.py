@@ -30,7 +30,7 @@ TINY = {
     "train": {"device": "cpu"},
     "dynamics": {"samples": 500},
     "reconstruct": {"limit": 20, "feedback_noise": "none"},
-    "report": {"title": "Tiny", "zoom_ms": 40, "max_utterances": 1},
+    "report": {"title": "Tiny", "zoom_ms": 40, "max_utterances": 1, "figure_width_mm": []},
     "recipes": {
         "note": {
             "cell": "sigmoid",

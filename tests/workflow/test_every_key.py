@@ -60,6 +60,12 @@ KEYS = {
     "report.title": ("Another", REPORT),
     "report.zoom_ms": (20, {"plot_waveforms": ALL_SETTINGS} | REPORT),
     "report.max_utterances": (2, {"plot_waveforms": ALL_SETTINGS} | REPORT),
+    "report.figure_width_mm": (
+        [89],
+        {rule: GATHERING[rule] for rule in ("plot_curves", "plot_stability", "plot_free_runs")}
+        | {"plot_waveforms": ALL_SETTINGS}
+        | REPORT,
+    ),
 }
 # Another value of each key of a recipe, with the keys that it cannot do without.
 RECIPE = {

@@ -156,6 +156,10 @@ def per_setting(path):
     return [path.format(recipe=r, hidden=h, seed=s) for r, h, s in SETTINGS]
 
 
+given_widths = config["report"].get("figure_width_mm", [])
+PAPER_WIDTHS = given_widths if isinstance(given_widths, list) else [given_widths]
+
+
 def figure(name):
     """The files of a figure: SVG for the screen, PNG for programs without SVG."""
 
@@ -165,6 +169,14 @@ def figure(name):
         return report(path, caption=caption, category="Figures", labels=labels)
 
     return [drawn("svg"), drawn("png")]
+
+
+DRAWN = ("mse_over_hidden_size", "training_curves", "stability", "free_runs")
+
+
+def papers(name):
+    """The folder of the versions of a figure for papers, as wide as report.figure_width_mm says."""
+    return f"{FIGURES}/papers/{name}"
 
 
 def rule_graph(wildcards):

@@ -10,6 +10,8 @@ rule plot_curves:
     output:
         sizes=figure("mse_over_hidden_size"),
         training=figure("training_curves"),
+        papers_sizes=directory(papers("mse_over_hidden_size")),
+        papers_training=directory(papers("training_curves")),
     log:
         "results/logs/plot_curves.log",
     benchmark:
@@ -20,6 +22,7 @@ rule plot_curves:
         runtime=10,
     params:
         settings=SETTINGS,
+        widths=PAPER_WIDTHS,
     script:
         "../scripts/plot_curves.py"
 
@@ -32,6 +35,7 @@ rule plot_stability:
         selected=SELECTED,
     output:
         figure("stability"),
+        papers=directory(papers("stability")),
     log:
         "results/logs/plot_stability.log",
     benchmark:
@@ -42,6 +46,7 @@ rule plot_stability:
         runtime=10,
     params:
         settings=SETTINGS,
+        widths=PAPER_WIDTHS,
     script:
         "../scripts/plot_stability.py"
 
@@ -56,6 +61,7 @@ rule plot_free_runs:
         held_out=ancient(HELD_OUT),
     output:
         figure("free_runs"),
+        papers=directory(papers("free_runs")),
     log:
         "results/logs/plot_free_runs.log",
     benchmark:
@@ -66,6 +72,7 @@ rule plot_free_runs:
         runtime=10,
     params:
         settings=SETTINGS,
+        widths=PAPER_WIDTHS,
     script:
         "../scripts/plot_free_runs.py"
 
@@ -80,7 +87,7 @@ rule plot_waveforms:
     output:
         report(
             directory(WAVEFORMS),
-            patterns=["{utterance}.svg"],
+            patterns=["{utterance,[^/]+}.svg"],
             caption="../report/waveforms.rst",
             category="Waveforms",
             labels={
@@ -100,6 +107,7 @@ rule plot_waveforms:
         runtime=10,
     params:
         zoom_ms=config["report"]["zoom_ms"],
+        widths=PAPER_WIDTHS,
         max_utterances=config["report"]["max_utterances"],
     script:
         "../scripts/plot_waveforms.py"
