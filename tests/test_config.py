@@ -153,7 +153,7 @@ report: -> raport:
 epochs -> epoch
     26: unknown key 'recipes.note.epoch'; did you mean 'epochs'?
 device: auto -> device: auto\\n  qqq: 1
-    15: unknown key 'train.qqq'; known: device.
+    15: unknown key 'train.qqq'; known: device, tensorboard.
 order: 200 -> order: -200
     4: windows.order is -200; it must be a whole number from 1 to 1000000.
 held_out: [] -> held_out: TRAIN/DR8
@@ -247,6 +247,12 @@ restrict: {} -> only: {}
     12: 'experiment.only' is called 'experiment.restrict' now.
 feedback_noise: none -> sample: none
     16: 'reconstruct.sample' is called 'reconstruct.feedback_noise' now.
+max_utterances: 5 -> max_utterances: 5\\n  figure_width_mm: 12
+    22: report.figure_width_mm is 12; it must be a width in mm, from 60 to 400, or a list of these.
+max_utterances: 5 -> max_utterances: 5\\n  figure_width_mm: [89, wide]
+    22: report.figure_width_mm.1 is 'wide'; it must be a width in mm, from 60 to 400.
+device: auto -> device: auto\\n  tensorboard: 1
+    15: train.tensorboard is 1; it must be true or false.
 max_utterances: 5 -> utterances: 5
     21: 'report.utterances' is called 'report.max_utterances' now.
 note: -> my note:

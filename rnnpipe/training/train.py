@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +44,7 @@ def train(
     num_phones: int = NUM_CODES,
     device: torch.device | str = "cpu",
     threads: int = 1,
+    watch: Callable[[Sequence[Row]], None] = lambda rows: None,
 ) -> TrainedRun:
     """Train one network on utterances.
 
@@ -63,6 +64,8 @@ def train(
         Where to train; the closed loop always runs on the CPU.
     threads : int
         Groups of streams of a closed loop computed in parallel; results do not depend on it.
+    watch : callable
+        Gets the rows of the history so far after each update, as `rnnpipe.training.live.Live` does.
 
     Returns
     -------
@@ -77,6 +80,7 @@ def train(
             rate = training.set_learning_rate(update)
             error, samples = training.passes.next_pass()
             training.add_to_log(update, error, samples, *clip(network, recipe), rate)
+            watch(training.log.rows)
             if training.diverged:
                 break
             training.step(update, rate)

@@ -315,10 +315,14 @@ def test_no_serious_fault_of_accessibility_is_found(page, view):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_figures_have_the_ground_of_the_page(browser, report, scheme):
     with browser.new_context(
-        viewport={"width": 1440, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+        viewport={"width": 1440, "height": 900}, color_scheme=scheme
     ) as context:
         page = context.new_page()
         page.goto(report.as_uri())
+        # The plots above are drawn when they come into view, which moves what is below them.
+        page.evaluate(
+            "document.querySelectorAll('main > :not(#hidden-size)').forEach(e => e.remove())"
+        )
         picture = page.locator("#hidden-size .figure")
         with Image.open(io.BytesIO(picture.screenshot())) as image:
             pixels = np.asarray(image.convert("L"), float)

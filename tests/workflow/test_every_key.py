@@ -54,6 +54,7 @@ KEYS = {
     "experiment.seeds": ([0, 1], downstream({(*s[:2], "1") for s in ALL_SETTINGS})),
     "experiment.restrict": ({"clipped": {"hidden_sizes": [5]}}, GATHERING),
     "train.device": ("auto", NETWORKS if shutil.which("nvidia-smi") else REPORT),
+    "train.tensorboard": (False, REPORT),
     "dynamics.samples": (600, {"dynamics": ALL_SETTINGS} | GATHERING),
     "reconstruct.limit": (10, {"baselines": {()}} | RECONSTRUCTED),
     "reconstruct.feedback_noise": ("training", RECONSTRUCTED),

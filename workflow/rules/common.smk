@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -93,6 +94,8 @@ try:
     given = given_on_command_line()
     update_config(config, given)
     check_config(config, schema, Sources(config_files(), given))
+    if config["train"].get("tensorboard") and find_spec("tensorboard") is None:
+        raise RnnpipeError("train.tensorboard needs a package: pip install 'rnnpipe[tensorboard]'.")
     CORPUS = corpus_root()
     how = {key: config["corpus"][key] for key in ("layout", "nltk_split")}
     # The folders that each shard is made from.

@@ -16,6 +16,7 @@ from job import job
 
 import rnnpipe
 from rnnpipe.report import provenance
+from rnnpipe.training.live import Live
 from rnnpipe.training.recipes import Recipe
 from rnnpipe.training.runs import digest_of_training, save_run, take_over
 from rnnpipe.training.train import choose_device, train
@@ -37,16 +38,20 @@ with job(snakemake):
     if old_name:
         logging.info("%s: the same training as that of %s, taken over", setting.name, old_name)
     else:
-        run = train(
-            recipe,
-            load_series(snakemake.input.windows, experiment.utterances),
-            hidden_size=setting.hidden_size,
-            seed=setting.seed,
-            mean=experiment.mean,
-            std=experiment.std,
-            num_phones=experiment.num_phones,
-            device=device,
-            threads=snakemake.threads,
-        )
+        wanted = snakemake.config["train"].get("tensorboard", False)
+        events = Path("results/tensorboard", setting.folder) if wanted else None
+        with Live(snakemake.output.history, events) as live:
+            run = train(
+                recipe,
+                load_series(snakemake.input.windows, experiment.utterances),
+                hidden_size=setting.hidden_size,
+                seed=setting.seed,
+                mean=experiment.mean,
+                std=experiment.std,
+                num_phones=experiment.num_phones,
+                device=device,
+                threads=snakemake.threads,
+                watch=live,
+            )
         code = Path(rnnpipe.__file__).parents[1]
         save_run(run, setting, folder, provenance.commit(code), digest)
