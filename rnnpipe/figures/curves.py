@@ -12,9 +12,9 @@ from matplotlib.ticker import MaxNLocator
 
 from rnnpipe.figures.style import (
     INK,
-    SCREEN_MM,
     draw_legend,
     drawing,
+    inches,
     legend_inches,
     plain_log_ticks,
 )
@@ -26,7 +26,7 @@ def plot_training_curves(
     histories: Mapping[tuple[str, int, int], pd.DataFrame],
     settings: pd.DataFrame,
     path: str | Path,
-    width_mm: float = SCREEN_MM,
+    width_mm: float | None = None,
 ) -> None:
     """Draw training MSE, gradient norm and clipped share over updates, one column per recipe.
 
@@ -43,8 +43,8 @@ def plot_training_curves(
         The columns of tables/settings.csv; `status` says which settings diverged.
     path : path
         The SVG file to write; see `rnnpipe.figures.style.drawing`.
-    width_mm : float
-        Width of the figure.
+    width_mm : float, optional
+        Width, for a paper.
     """
     diverged = {
         (row.recipe, int(row.hidden_size), int(row.seed)): row.status == "diverged"
@@ -54,14 +54,14 @@ def plot_training_curves(
     sizes = sorted({hidden for _, hidden, _ in histories})
     shades = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.85, len(sizes)))
     colours = dict(zip(sizes, shades, strict=True))
-    width = width_mm / 25.4
+    width = inches(width_mm)
     columns = max(1, min(3, len(recipes), int((width - 0.9) / 2)))
     blocks = -(-len(recipes) // columns)
     stretches = int(np.clip(2400 // len(histories), 20, 150))
 
     legend = legend_inches(len(sizes) + 2, width)
     height = 0.45 + legend + 4.6 * blocks
-    with drawing(path, figsize=(width, height)) as figure:
+    with drawing(path, width_mm, height) as figure:
         outer = figure.add_gridspec(
             blocks, columns, hspace=0.28, wspace=0.2,
             left=0.75 / width, right=1 - 0.15 / width,

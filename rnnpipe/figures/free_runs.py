@@ -13,9 +13,9 @@ from matplotlib.ticker import FuncFormatter
 from rnnpipe.corpus.audio import SAMPLING_RATE
 from rnnpipe.figures.style import (
     FAINT,
-    SCREEN_MM,
     draw_legend,
     drawing,
+    inches,
     legend_inches,
     plain_log_ticks,
     recipe_colours,
@@ -33,7 +33,7 @@ def plot_free_runs(
     phones: Sequence[tuple[int, int, str]],
     order: int,
     path: str | Path,
-    width_mm: float = SCREEN_MM,
+    width_mm: float | None = None,
 ) -> None:
     """Draw the error of free runs over time and over the prediction horizon, one line per recipe.
 
@@ -55,16 +55,16 @@ def plot_free_runs(
         Number of given samples; they are left out.
     path : path
         The SVG file to write; see `rnnpipe.figures.style.drawing`.
-    width_mm : float
-        Width of the figure.
+    width_mm : float, optional
+        Width, for a paper.
     """
     colours = recipe_colours(list(runs))
-    width = width_mm / 25.4
+    width = inches(width_mm)
     legend = legend_inches(len(runs) + 2, width)
     columns = side_by_side(width)
     rows, above, below, panel = 2 // columns, 0.6, 0.57, 2.73  # inches
     height = rows * (above + panel + below) + legend
-    with drawing(path, figsize=(width, height)) as figure:
+    with drawing(path, width_mm, height) as figure:
         over_time, over_horizon = figure.subplots(rows, columns, width_ratios=[3, 2][:columns])
         figure.subplots_adjust(
             left=0.75 / width, right=1 - 0.15 / width,

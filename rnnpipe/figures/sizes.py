@@ -13,9 +13,9 @@ from matplotlib.transforms import ScaledTranslation
 from rnnpipe.figures.style import (
     FAINT,
     INK,
-    SCREEN_MM,
     draw_legend,
     drawing,
+    inches,
     legend_inches,
     plain_log_ticks,
     recipe_colours,
@@ -26,7 +26,7 @@ from rnnpipe.vocabulary import BASELINE, RECONSTRUCTIONS
 
 
 def plot_mse_over_hidden_size(
-    mse: pd.DataFrame, path: str | Path, width_mm: float = SCREEN_MM
+    mse: pd.DataFrame, path: str | Path, width_mm: float | None = None
 ) -> None:
     """Draw NMSE over hidden size, one line per recipe, with the baselines.
 
@@ -41,8 +41,8 @@ def plot_mse_over_hidden_size(
         The columns of tables/mse.csv.
     path : path
         The SVG file to write; see `rnnpipe.figures.style.drawing`.
-    width_mm : float
-        Width of the figure.
+    width_mm : float, optional
+        Width, for a paper.
     """
     means = mean_over_utterances(mse)
     is_baseline = means["recipe"].str.startswith(BASELINE)
@@ -50,12 +50,12 @@ def plot_mse_over_hidden_size(
     colours = recipe_colours(settings["recipe"].tolist())
     sizes = sorted(settings["hidden_size"].unique())
 
-    width = width_mm / 25.4
+    width = inches(width_mm)
     legend = legend_inches(len(colours) + 2, width)
     columns = side_by_side(width)
     rows, above, below, panel, between = 2 // columns, 0.55, 0.57, 3.0, 1.65  # inches
     height = rows * (above + panel + below) + legend
-    with drawing(path, figsize=(width, height)) as figure:
+    with drawing(path, width_mm, height) as figure:
         panels = figure.subplots(rows, columns).ravel()
         across = (width - 2.0 - between * (columns - 1)) / columns
         figure.subplots_adjust(

@@ -14,9 +14,9 @@ from rnnpipe.figures.curves import thinned
 from rnnpipe.figures.style import (
     FAINT,
     INK,
-    SCREEN_MM,
     draw_legend,
     drawing,
+    inches,
     legend_inches,
     plain_log_ticks,
     side_by_side,
@@ -32,7 +32,7 @@ def plot_stability(
     histories: Sequence[pd.DataFrame],
     dynamics: Sequence[pd.DataFrame],
     path: str | Path,
-    width_mm: float = SCREEN_MM,
+    width_mm: float | None = None,
 ) -> None:
     """Draw what decides whether one recipe is stable, in four panels, coloured by hidden size.
 
@@ -49,19 +49,19 @@ def plot_stability(
         dynamics.parquet.
     path : path
         The SVG file to write; see `rnnpipe.figures.style.drawing`.
-    width_mm : float
-        Width of the figure.
+    width_mm : float, optional
+        Width, for a paper.
     """
     sizes = sorted({start.setting.hidden_size for start in starts})
     shades = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.85, len(sizes)))
     colours = dict(zip(sizes, shades, strict=True))
 
-    width = width_mm / 25.4
+    width = inches(width_mm)
     legend = legend_inches(len(sizes) + 2, width)
     columns = side_by_side(width)
     rows, above, below, panel = 4 // columns, 0.4, 0.55, 2.5  # inches
     height = rows * (above + panel + below) + legend
-    with drawing(path, figsize=(width, height)) as figure:
+    with drawing(path, width_mm, height) as figure:
         error, curvature, exponent, lags = figure.subplots(rows, columns).ravel()
         figure.subplots_adjust(
             left=0.75 / width, right=1 - 0.25 / width,

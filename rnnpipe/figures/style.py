@@ -16,7 +16,7 @@ from PIL import Image
 
 from rnnpipe.files import replacing
 
-SCREEN_MM = 254.0  # width of the figures of the page
+SCREEN_INCHES = 10.0  # width of the figures of the page
 LEGEND_INCHES = 1.62  # width of an entry of the legend
 PANEL_INCHES = 3.0  # a figure less than twice as wide has its panels below each other
 # From the palettes of Okabe and Ito and of Tol, which colour-blind readers can distinguish. Recipes
@@ -82,6 +82,11 @@ def plain_log_ticks(axes: Axes, floor: float = 0.0) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(label))
 
 
+def inches(width_mm: float | None) -> float:
+    """Width of a figure for a paper, or of one of the page, in inches."""
+    return SCREEN_INCHES if width_mm is None else width_mm / 25.4
+
+
 def side_by_side(width: float, panels: int = 2) -> int:
     """How many panels fit side by side into a figure of `width` inches."""
     return max(1, min(panels, int(width / PANEL_INCHES)))
@@ -104,8 +109,8 @@ def _legend_columns(width: float) -> int:
 
 def versions(
     path: str | Path, papers: str | Path, widths_mm: Sequence[float]
-) -> Iterator[tuple[Path, float]]:
-    """Yield file and width of the page's version of a figure, and of those for papers.
+) -> Iterator[tuple[Path, float | None]]:
+    """Yield file and width of the page's version of a figure (None), and of those for papers.
 
     Parameters
     ----------
@@ -118,23 +123,23 @@ def versions(
     """
     path = Path(path)
     Path(papers).mkdir(parents=True, exist_ok=True)
-    yield path, SCREEN_MM
+    yield path, None
     for width in widths_mm:
         yield Path(papers, f"{path.stem}-{width:g}mm{path.suffix}"), width
 
 
 @contextmanager
-def drawing(path: str | Path, figsize: tuple[float, float]) -> Iterator[Figure]:
+def drawing(path: str | Path, width_mm: float | None, height: float) -> Iterator[Figure]:
     """Yield a figure; at the end, write it as SVG to `path`, and in a second format beside it.
 
-    A figure as wide as the page's turns dark where the reader prefers that, and has a PNG file with
-    300 dpi. One of another width is for a paper, and has a PDF file. The files contain no dates and
-    no versions.
+    A figure of the page turns dark where the reader prefers that, and has a PNG file with 300 dpi.
+    One for a paper, `width_mm` wide, has a PDF file. The height is in inches. The files contain no
+    dates and no versions.
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=figsize, facecolor="white")
+        figure = Figure(figsize=(inches(width_mm), height), facecolor="white")
         yield figure
-        on_screen = figsize[0] * 25.4 == SCREEN_MM
+        on_screen = width_mm is None
         with replacing(path) as temporary:
             undated = dict.fromkeys(("Creator", "Date", "Format", "Type"))
             figure.savefig(temporary, metadata=undated)

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from rnnpipe.corpus.audio import SAMPLING_RATE
-from rnnpipe.figures.style import FAINT, INK, SCREEN_MM, drawing
+from rnnpipe.figures.style import FAINT, INK, drawing, inches
 from rnnpipe.vocabulary import COLOURS
 
 SLOTS = 2000  # number of slots across a whole utterance; see `_extremes`
@@ -22,7 +22,7 @@ def plot_waveforms(
     zoom_ms: float,
     path: str | Path,
     title: str,
-    width_mm: float = SCREEN_MM,
+    width_mm: float | None = None,
 ) -> None:
     """Draw an utterance and its two reconstructions, whole and magnified.
 
@@ -45,8 +45,8 @@ def plot_waveforms(
         The SVG file to write; see `rnnpipe.figures.style.drawing`.
     title : str
         Title above the figure, as plain text; a paper has it in its caption.
-    width_mm : float
-        Width of the figure.
+    width_mm : float, optional
+        Width, for a paper.
     """
     loudest = float(np.abs(original.astype(float)).max()) or 1.0
     largest = max(float(np.abs(s.astype(float)).max()) for s in (teacher_forced, free_running))
@@ -58,9 +58,9 @@ def plot_waveforms(
         "free-\nrunning": (free_running, COLOURS["free_running"]),
     }
 
-    width, on_screen = width_mm / 25.4, width_mm == SCREEN_MM
+    width, on_screen = inches(width_mm), width_mm is None
     height = 7.2 if on_screen else 2.2 + width / 2
-    with drawing(path, figsize=(width, height)) as figure:
+    with drawing(path, width_mm, height) as figure:
         if on_screen:
             figure.text(0.012, 0.972, title, fontsize=11, weight="bold", va="top")
         # The lanes of the whole utterance, a gap for its time axis, the lanes of the zoom.
