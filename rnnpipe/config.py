@@ -28,6 +28,8 @@ _Validator = extend(
 )
 
 
+_NOT_GIVEN = object()  # None is a value too
+
 # Keys by their former names.
 RENAMED = {
     "experiment.only": "experiment.restrict",
@@ -57,14 +59,13 @@ class Sources:
     def locate(self, path: Sequence[Any]) -> str:
         """Find the place of a key; of several, the one that counts."""
         given = _given(self.given, path)
-        # A section that the command line adds a key to is still that of the file.
-        if given is not None and not isinstance(given, Mapping):
-            return "--config"
         for file, tree in reversed(self.trees.items()):
-            line = _line_of(tree, path)
-            if line is not None:
+            line, node = _find(tree, path)
+            # A section that the command line adds a key to is still that of the file.
+            adds = isinstance(given, Mapping) and isinstance(node, yaml.MappingNode | None)
+            if line is not None and (given is _NOT_GIVEN or adds):
                 return f"{file}, line {line}"
-        return "--config" if isinstance(given, Mapping) and path else "the configuration"
+        return "the configuration" if given is _NOT_GIVEN or not path else "--config"
 
     def repeated(self) -> Iterator[str]:
         """Find keys that a file has twice in one mapping; YAML would silently drop the first."""
@@ -183,12 +184,15 @@ def _both_lengths(recipe: list, sources: Sources) -> tuple[list, str]:
     )
 
 
-def _rank(sources: Sources, path: Sequence[Any]) -> int:
-    """Rank the source of a key: 0 for --config, then the files, the last one first."""
-    if _given(sources.given, path) is not None:
-        return 0
-    lines = (_line_of(tree, path) for tree in reversed(sources.trees.values()))
-    return next((rank for rank, line in enumerate(lines, 1) if line is not None), 99)
+def _rank(sources: Sources, path: Sequence[Any]) -> tuple[int, bool]:
+    """Rank the source of a key: --config, then the files, the last one first; merged keys last."""
+    if _given(sources.given, path) is not _NOT_GIVEN:
+        return 0, False
+    for rank, tree in enumerate(reversed(sources.trees.values()), 1):
+        line, above = _find(tree, path)[0], _find(tree, path[:-1])[0]
+        if line is not None and above is not None:
+            return rank, line < above  # what is merged stands above the mapping
+    return 99, False
 
 
 def _dotted(path: Sequence[Any]) -> str:
@@ -196,11 +200,11 @@ def _dotted(path: Sequence[Any]) -> str:
 
 
 def _given(part: Any, path: Sequence[Any]) -> Any:
-    """Return what a nested mapping holds at a path; None if it does not have it."""
+    """Return what a nested mapping holds at a path; `_NOT_GIVEN` if it does not have it."""
     for key in path:
         if not isinstance(part, Mapping):
             return part  # a list is given as a whole
-        part = part.get(key)
+        part = part.get(key, _NOT_GIVEN)
     return part
 
 
@@ -219,23 +223,26 @@ def _repeated(node: yaml.Node | None) -> Iterator[tuple[str, int, int]]:
             yield from _repeated(value)
 
 
-def _line_of(node: yaml.Node | None, path: Sequence[Any]) -> int | None:
+def _find(
+    node: yaml.Node | None, path: Sequence[Any]
+) -> tuple[int, yaml.Node | None] | tuple[None, None]:
+    """Return the line and the value at a path."""
     line = 1
     for part in path:
         if isinstance(node, yaml.SequenceNode):
             if not isinstance(part, int) or part >= len(node.value):
-                return None
+                return None, None
             node = node.value[part]
             line = node.start_mark.line + 1
         elif isinstance(node, yaml.MappingNode):
             pairs = _pairs(node)
             if str(part) not in pairs:
-                return None
+                return None, None
             key, node = pairs[str(part)]
             line = key.start_mark.line + 1
         else:
-            return None
-    return line
+            return None, None
+    return line, node
 
 
 def _pairs(node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
@@ -248,5 +255,6 @@ def _pairs(node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
             for source in reversed(sources):  # an earlier one has priority
                 merged |= _pairs(source)
         else:
-            own[key.value] = key, value
+            # YAML reads some names as other values: null, true, 1_0.
+            own[str(yaml.SafeLoader("").construct_object(key, deep=True))] = key, value
     return merged | own

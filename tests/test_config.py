@@ -255,6 +255,19 @@ device: auto -> device: auto\\n  tensorboard: 1
     15: train.tensorboard is 1; it must be true or false.
 max_utterances: 5 -> utterances: 5
     21: 'report.utterances' is called 'report.max_utterances' now.
+note: -> null:
+    23: the recipe's name None is not text; put it in quotes.
+    9: there is no recipe 'note'; known: None, clipped, gated.
+note: -> yes:
+    23: the recipe's name True is not text; put it in quotes.
+    9: there is no recipe 'note'; known: True, clipped, gated.
+note: -> 1_0:
+    23: the recipe's name 10 is not text; put it in quotes.
+    9: there is no recipe 'note'; known: 10, clipped, gated.
+note: -> "":
+    23: 'recipes.': a recipe's name consists of letters, digits, "_" and "-".
+note: -> baseline:silence:
+    23: 'recipes.baseline:silence': a recipe's name consists of letters, digits, "_" and "-".
 note: -> my note:
     23: 'recipes.my note': a recipe's name consists of letters, digits, "_" and "-".
 """
@@ -377,8 +390,46 @@ def test_what_the_command_line_gives_is_not_blamed_on_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"windows": {"order": 0}}, "windows.order is 0"),
+        ({"windows": {"order": 0.5}}, "windows.order is 0.5"),
+        ({"windows": {"ordr": 3}}, "unknown key 'windows.ordr'"),
+        ({"recipes": {"clipped": {"learning_rate": -1}}}, "recipes.clipped.learning_rate is -1"),
+        ({"experiment": {"restrict": {"clipped": {"seeds": [-1]}}}}, "seeds.0 is -1"),
+        ({"train": {"device": None}}, "train.device is None"),
+        ({"windows": {"ordr": None}}, "unknown key 'windows.ordr'"),
+        ({"windows": None}, "windows is None; it must be a section"),
+        ({"windows": 16}, "windows is 16; it must be a section"),
+        ({"report": {"title": {"de": "x"}}}, "report.title is {'de': 'x'}; it must be a text"),
+        ({"experiment": {"hidden_sizes": {"a": 3}}}, "experiment.hidden_sizes is {'a': 3}"),
+        ({"windws": {"order": 3}}, "unknown key 'windws'; did you mean 'windows'?"),
+    ],
+    ids=str,
+)
+def test_every_kind_of_value_that_the_command_line_gives_is_said_to_be_its_own(
+    given, said, tmp_path
+):
+    [line] = complaints(SHIPPED, folder=tmp_path, given=given)
+    assert line.startswith("--config: ") and said in line
+
+
+def test_what_a_file_says_is_not_blamed_on_the_command_line(tmp_path):
+    wrong = SHIPPED.replace("order: 200", "order: null")
+    assert wrong != SHIPPED
+    given = {"windows": {"length": 100}, "train": {"device": "cpu"}}
+    [line] = complaints(wrong, folder=tmp_path, given=given)
+    assert line.startswith(f"0.yaml, line {line_of(wrong, '  order:')}: windows.order is None")
+
+
+@pytest.mark.parametrize(
     ("text", "key", "first", "again"),
     [
+        ("recipes:\n  a:\n    steps: 1\n    'steps': 2\n", "steps", 3, 4),
+        ("experiment:\n  restrict:\n    a: {}\n    b: {}\n    a: {}\n", "a", 3, 5),
+        ('{"windows": {"order": 9,\n"length": 8,\n"order": 9}}', "order", 1, 3),
+        ("\ufeffreport:\n  title: Größe\n  title: x\n", "title", 2, 3),
+        ("report:\n  title:\n  - a: 1\n    a: 2\n", "a", 3, 4),
         ("experiment: {}\ntrain: {}\nexperiment: {}\n", "experiment", 1, 3),
         ("recipes:\n  a:\n    steps: 1\n    streams: 2\n    steps: 3\n", "steps", 3, 5),
         ("windows: {order: 9,\n  order: 8}\n", "order", 1, 2),
@@ -402,6 +453,20 @@ def test_a_merged_mapping_may_be_overridden(tmp_path):
         ("recipes:\n  clipped:\n    epochs: 2", None, "1.yaml, line 3", "updates", "epochs"),
         ("{}", {"recipes": {"clipped": {"epochs": 2}}}, "--config", "updates", "epochs"),
         ("recipes: {x: {updates: 2,\n  epochs: 3}}", None, "1.yaml, line 1", "epochs", "updates"),
+        (
+            "recipes:\n  x: &x {updates: 2}\n  y: {<<: *x, epochs: 3}",
+            None,
+            "1.yaml, line 3",
+            "updates",
+            "epochs",
+        ),
+        (
+            "recipes:\n  x: &x {epochs: 2}\n  y:\n    <<: *x\n    updates: 3",
+            None,
+            "1.yaml, line 5",
+            "epochs",
+            "updates",
+        ),
     ],
 )
 def test_of_two_lengths_it_is_said_where_the_other_is(
@@ -411,6 +476,46 @@ def test_of_two_lengths_it_is_said_where_the_other_is(
     assert line.startswith(f"{where}: recipes.")
     assert line.endswith(f"gives {other}; leave one out, or write {other}: null beside {remedy}.")
     assert re.search(rf"and .*[01].yaml, line \d+ gives {other}", line)
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        "recipes: {dumoulin2014: {updates: 20, epochs: null}}",
+        "recipes:\n  clipped:\n    epochs: 2\n    updates: null",
+        "recipes:\n  x: &x {updates: 2}\n  y: {<<: *x, epochs: 3, updates: null}",
+    ],
+)
+def test_the_other_length_is_left_out_with_null(overlay, tmp_path):
+    assert complaints(SHIPPED, overlay, folder=tmp_path) == []
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte-order mark"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("report:\n  title: Größe\n  zoom: 3\n", "line 3: unknown key 'report.zoom'"),
+        ("# Länge\nwindows: {order: 'zwölf'}\n", r"line 2: windows.order is 'zw\xf6lf'"),
+        ("recipes:\n  größer: {updates: 3}\n", r"line 2: 'recipes.gr\xf6\xdfer': a recipe"),
+    ],
+)
+def test_a_message_about_a_text_in_any_language_is_one_line_in_any_locale(
+    text, said, mark, tmp_path
+):
+    (tmp_path / "0.yaml").write_text(SHIPPED, "utf-8")
+    (tmp_path / "1.yaml").write_bytes(mark + text.encode())
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path; from test_config import complaints\n"
+        "texts = [Path(file).read_text('utf-8') for file in sys.argv[2:]]\n"
+        "sys.exit('\\n'.join(complaints(*texts, folder=Path(sys.argv[2]).parent)))"
+    )
+    env = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    files = [str(tmp_path / f"{i}.yaml") for i in range(2)]
+    command = [sys.executable, "-c", code, str(Path(__file__).parent), *files]
+    run = subprocess.run(command, env=env, capture_output=True, text=True)
+    [line] = run.stderr.splitlines()
+    assert f"1.yaml, {said}" in line
 
 
 def test_files_are_utf_8_whatever_the_locale(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from rnnpipe.files import read_table
 
 NAMES = ["None", "2014", "NA", "nan", "null", "1e5", "True", "007", "-"]
+NAMES += ["inf", "1_0", "N-A", "2014-01-01"]
 
 
 @pytest.mark.parametrize("name", NAMES)

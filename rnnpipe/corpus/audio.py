@@ -58,17 +58,23 @@ def read_audio(path: str | Path) -> np.ndarray:
     return samples
 
 
-# Other formats, by the bytes at a place in the file. An MPEG frame begins with eleven ones.
+# Other formats, by the bytes at a place in the file. An MPEG frame begins with eleven ones; the two
+# bits before the last one of its second byte are the layer.
 _FORMATS = (
     (0, rb"fLaC", "FLAC"),
     (0, rb"RIFX", "RIFX (a WAV with the bytes of each number in the other order)"),
     (0, rb"RF64|BW64", "RF64 (a WAV for more than 4 GB)"),
     (0, rb"riff\x2e\x91\xcf\x11", "Wave64"),
-    (0, rb"ID3|\xff[\xe2-\xfb]", "MP3"),
+    (0, rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]", "MP3"),
+    (0, rb"\xff[\xe4-\xe7\xf4-\xf7\xfc\xfd]", "MPEG audio"),
+    (0, rb"\xff[\xf0\xf1\xf8\xf9]", "AAC"),
     (0, rb"OggS", "Ogg"),
     (0, rb"FORM....AIF[FC]", "AIFF"),
     (0, rb"\.snd", "AU"),
     (0, rb"caff", "Core Audio"),
+    (0, rb"#!AMR", "AMR"),
+    (0, rb"\x30\x26\xb2\x75", "Windows Media"),
+    (0, rb"\x1a\x45\xdf\xa3", "Matroska"),
     (4, rb"ftyp", "MPEG-4"),
 )
 

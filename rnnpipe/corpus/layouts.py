@@ -181,17 +181,20 @@ def find_shards(
 
 
 def fingerprint(folders: Iterable[Path]) -> str:
-    """Digest the names, sizes and times of the files in folders, but not of hidden ones.
+    """Digest the names, sizes and times of the files of utterances in folders.
 
-    It changes when a file is added, removed, replaced or edited.
+    It changes when such a file is added, removed, replaced, edited, or becomes readable.
     """
     digest = hashlib.sha256()
     for folder in folders:
         listing = list_folder(folder)
         digest.update(f"{folder}\n{sorted(map(str, listing.bad))}\n".encode(errors="replace"))
         for path in listing.files:
+            if not _kind(path.name)[1]:  # such as desktop.ini
+                continue
             about = path.stat()
-            line = f"{path.name} {about.st_size} {about.st_mtime_ns}\n"
+            closed = "" if os.access(path, os.R_OK) else " closed"
+            line = f"{path.name} {about.st_size} {about.st_mtime_ns}{closed}\n"
             digest.update(line.encode(errors="replace"))
     return digest.hexdigest()[:16]
 
@@ -205,14 +208,17 @@ def shard_of(place: str) -> str:
 
 
 def _list_files(speakers: Iterable[_Speaker], stray: list[str]) -> dict[str, dict[str, list[Path]]]:
-    """Return the paths of each utterance by kind: "audio", "copy", ".phn", ".wrd", ".txt"."""
+    """Return the paths of each utterance by kind: "audio", "copy", "other", ".phn", ".wrd", ".txt".
+
+    "other" is audio in a format that is not read.
+    """
     files: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for place, folder in speakers:
         listing = list_folder(folder)
         # A folder or a dead link with the name of an utterance's file is reported when it is read.
         for path in sorted([*listing.folders, *listing.files, *listing.bad]):
             stem, kind = _kind(path.name)
-            if kind:
+            if kind and (kind != "other" or path in listing.files):
                 files[f"{place}/{stem.upper()}"][kind].append(path)
             elif path in listing.bad:
                 stray.append(listing.bad[path])
@@ -230,6 +236,8 @@ def _kind(name: str) -> tuple[str, str]:
     suffix = suffix.lower()
     if suffix in _LABEL_SUFFIXES:
         return stem, suffix
+    if suffix in _OTHER_AUDIO:
+        return stem, "other"
     if suffix not in _AUDIO_SUFFIXES:
         return stem, ""
     inner_stem, inner_suffix = os.path.splitext(stem)
@@ -247,6 +255,11 @@ def _file_problems(utterance: str, by_kind: dict[str, list[Path]]) -> list[str]:
             "a speaker that begins with F or M, a sentence SA, SX or SI and a number)."
             for path in audio
         ]
+    if not audio and not labels:
+        return []
+    if not audio and by_kind["other"]:
+        other = by_kind["other"][0]
+        return [f"{other}: {other.suffix} files are not read (convert each: `{_convert(other)}`)."]
     if not audio:
         return [
             f"{labels[0]}: no audio beside these labels "
@@ -364,6 +377,11 @@ def _misplaced(files: Iterable[Path]) -> list[str]:
     ]
 
 
+def _convert(audio: Path) -> str:
+    """Command that turns audio in another format into a file that is read."""
+    return f"ffmpeg -i {audio.name} -c:a pcm_s16le {audio.stem}.wav"
+
+
 def _no_utterances(root: Path, layout: str) -> str:
     """Message that nothing can be read, with what is there instead."""
     expected = LAYOUTS.values() if layout == "auto" else [LAYOUTS[layout]]
@@ -374,7 +392,7 @@ def _no_utterances(root: Path, layout: str) -> str:
     if audio:
         there = (
             f"; {suffixes[audio[0]]} files {audio[0]} are there, which are not read (convert each: "
-            f"`ffmpeg -i SA1{audio[0]} -c:a pcm_s16le SA1.wav`)"
+            f"`{_convert(Path('SA1' + audio[0]))}`)"
         )
     elif labels:
         there = f"; {labels} label files are there, but no audio ({', '.join(_AUDIO_SUFFIXES)})"

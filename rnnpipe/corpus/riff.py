@@ -8,6 +8,7 @@ import numpy as np
 from rnnpipe.corpus.checks import Refused, check_channels, check_rate
 
 _PCM, _EXTENSIBLE = 1, 0xFFFE
+_NAME = re.compile(rb"[ -~]{4}")  # of a chunk
 _ENCODING_NAMES = {2: "ADPCM", 3: "floating point", 6: "A-law", 7: "mu-law", 17: "IMA ADPCM"}
 
 
@@ -59,21 +60,20 @@ def decode_riff(data: bytes) -> np.ndarray:
     return np.ascontiguousarray(upper).view("<i2").ravel().astype(np.int16)
 
 
-def _riff_chunks(data: bytes) -> dict[bytes, memoryview]:
+def _riff_chunks(whole: bytes) -> dict[bytes, memoryview]:
     """Return the chunks by name; they must fill the size that the header declares.
 
     What lies beyond this size is ignored, but only behind complete samples.
     """
-    (declared,) = struct.unpack_from("<I", data, 4)
-    if b"data" in data[12 : declared + 8]:
-        data = data[: declared + 8]
+    (declared,) = struct.unpack_from("<I", whole, 4)
+    data = whole[: declared + 8] if b"data" in whole[12 : declared + 8] else whole
     view = memoryview(data)
     chunks: dict[bytes, memoryview] = {}
     name, position = b"RIFF", 12
     while position < len(data):
         previous, name = name, data[position : position + 4]
         start = position + 8
-        if start > len(data) or not re.fullmatch(rb"[ -~]{4}", name):
+        if start > len(data) or not _NAME.fullmatch(name):
             raise Refused(
                 f"{len(data) - position} bytes follow the {_quoted(previous)} chunk by its "
                 "declared size, and they are not a chunk; the file is damaged."
@@ -83,6 +83,11 @@ def _riff_chunks(data: bytes) -> dict[bytes, memoryview]:
             raise Refused(
                 f"the {_quoted(name)} chunk declares {size} bytes, but {len(data) - start} "
                 f"follow; {_cause(size)}"
+            )
+        if name == b"data" and size == 0 and not _are_chunks(whole[start:]):
+            raise Refused(
+                f"{len(whole) - start} bytes follow the 'data' chunk, which declares none; "
+                f"{_cause(size)}"
             )
         if name in chunks and name in (b"fmt ", b"data"):
             raise Refused(f"the RIFF file has two {_quoted(name)} chunks.")
@@ -97,9 +102,20 @@ def _riff_chunks(data: bytes) -> dict[bytes, memoryview]:
     return chunks
 
 
+def _are_chunks(data: bytes) -> bool:
+    """Whether bytes are complete chunks, or none at all."""
+    position = 0
+    while position < len(data):
+        if position + 8 > len(data) or not _NAME.match(data, position):
+            return False
+        (size,) = struct.unpack_from("<I", data, position + 4)
+        position += 8 + size + size % 2
+    return position <= len(data) + 1  # the last padding byte may be missing
+
+
 def _cause(size: int) -> str:
-    """Say why a size is wrong: it may stand for "not known yet"."""
-    if size in (0, 0xFFFFFFFF) or 0x7FFFF000 <= size <= 0x80000000:
+    """Say why a size is wrong: it may stand for "not known yet", as 0 or about 2 or 4 GB."""
+    if size == 0 or size >= 0x7FFFF000:
         return (
             "this is the placeholder of a program that wrote to a pipe, and nothing says whether "
             "the file is complete (write its sizes: `sox --ignore-length IN OUT`)."

@@ -10,6 +10,8 @@ import numpy as np
 
 from rnnpipe.corpus.audio import SAMPLING_RATE
 
+FRAME = SAMPLING_RATE // 40  # samples of a frame of the log-spectral distance
+
 
 def mse(target: np.ndarray, prediction: np.ndarray) -> float:
     """Mean squared error, mean over t of (x_t - y_t)^2.
@@ -65,23 +67,23 @@ def log_spectral_distance_db(target: np.ndarray, prediction: np.ndarray) -> floa
     with the power spectra P of original and reconstruction (Gray & Markel, "Distance measures for
     speech processing", 1976). Powers more than 60 dB below the largest one of the original are
     raised to this floor; otherwise the logarithm would compare silence with silence. Signals
-    shorter than a frame are padded. The result is nan if the original is constant: digital silence
-    has no spectrum to compare with.
+    shorter than a frame are padded. The result is nan if the original is constant, as a whole or in
+    each frame: digital silence has no spectrum to compare with.
     """
-    if np.ptp(target) == 0:
+    frames = [_frames(np.asarray(signal, np.float64)) for signal in (target, prediction)]
+    # The window is 0 at both ends of a frame.
+    if np.ptp(target) == 0 or not np.ptp(frames[0][:, 1:-1], axis=1).any():
         return math.nan
-    spectra = [_power_spectra(np.asarray(signal, np.float64)) for signal in (target, prediction)]
+    spectra = [np.abs(np.fft.rfft(some * np.hanning(FRAME), axis=1)) ** 2 for some in frames]
     floor = max(spectra[0].max() * 1e-6, np.finfo(np.float64).tiny)
     x, y = (10 * np.log10(np.maximum(spectrum, floor)) for spectrum in spectra)
     return float(np.mean(np.sqrt(np.mean((x - y) ** 2, axis=1))))
 
 
-def _power_spectra(samples: np.ndarray) -> np.ndarray:
-    """Power spectra of frames, shape (frames, frequencies)."""
-    size, hop = SAMPLING_RATE // 40, SAMPLING_RATE // 100
-    samples = np.pad(samples, (0, max(0, size - samples.size)))
-    frames = np.lib.stride_tricks.sliding_window_view(samples, size)[::hop]
-    return np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)) ** 2
+def _frames(samples: np.ndarray) -> np.ndarray:
+    """Frames of 25 ms, one every 10 ms, shape (frames, samples)."""
+    samples = np.pad(samples, (0, max(0, FRAME - samples.size)))
+    return np.lib.stride_tricks.sliding_window_view(samples, FRAME)[:: SAMPLING_RATE // 100]
 
 
 def measure(target: np.ndarray, prediction: np.ndarray) -> dict[str, float]:

@@ -92,6 +92,58 @@ def test_what_lies_behind_a_complete_riff_file_is_ignored(folder, behind):
     assert read(folder, riff(form(), pcm16()) + behind).tolist() == SAMPLES.tolist()
 
 
+def streamed(data_size, riff_size, content=bytes(14)):
+    """A RIFF file whose sizes were never filled in."""
+    sizes = struct.pack("<I", riff_size), struct.pack("<I", data_size)
+    return b"RIFF" + sizes[0] + b"WAVE" + form() + b"data" + sizes[1] + content
+
+
+STREAMED = {
+    "both 0": streamed(0, 0),
+    "both 0, and samples that spell the name of a chunk": streamed(0, 0, b"AbCdEfGhIjKlMn"),
+    "both those of an empty file": streamed(0, 36),
+    "of the data alone, 0": streamed(0, 50),
+    "of the data alone, the largest with a sign": streamed(0x7FFFFFFF, 50),
+    "of the data alone, the largest": streamed(0xFFFFFFFF, 50),
+    "of the file alone, 0": streamed(14, 0),
+    "of the file alone, the largest": streamed(14, 0xFFFFFFFF),
+    "of 2 GB, as arecord writes them": streamed(0x80000000, 0x80000024),
+    "of 4 GB, less the header": streamed(0xFFFFFFDB, 0xFFFFFFFF),
+}
+
+
+@pytest.mark.parametrize("data", STREAMED.values(), ids=STREAMED)
+def test_sizes_that_a_pipe_left_open_are_said_to_be_that(folder, data):
+    with pytest.raises(CorpusError, match=r"wrote to a pipe, .* `sox --ignore-length IN OUT`"):
+        read(folder, data)
+
+
+def test_a_file_without_samples_is_not_blamed_on_a_pipe(folder):
+    with pytest.raises(CorpusError, match="no samples follow"):
+        read(folder, riff(form(), pcm16([]), chunk(b"LIST", b"INFO")))
+
+
+ODD = riff(form(), pcm16(), chunk(b"id3 ", b"abc"))
+UNCOUNTED = b"RIFF" + struct.pack("<I", len(ODD) - 9) + ODD[8:]  # its padding byte is not counted
+MORE = {
+    "a zero behind a padded chunk": ODD + b"\0",
+    "zeros behind a padding byte that is not counted": UNCOUNTED + b"\0\0",
+    "an odd chunk that the size does not count": riff(form(), pcm16()) + b"junk\3\0\0\0odd",
+    "a chunk that is cut short": riff(form(), pcm16()) + b"LIST\xff\0\0\0abc",
+    "zeros behind two chunks of one name": riff(
+        form(), pcm16(), chunk(b"junk", b"odd"), chunk(b"junk", b"even")
+    )
+    + bytes(512),
+    "the same file again": 2 * riff(form(), pcm16()),
+    "other samples": riff(form(), pcm16()) + pcm16([7, 7]),
+}
+
+
+@pytest.mark.parametrize("data", MORE.values(), ids=MORE)
+def test_nothing_behind_the_declared_size_counts(folder, data):
+    assert read(folder, data).tolist() == SAMPLES.tolist()
+
+
 BAD = {
     # what is wrong: the file, what the message must say
     "empty": (b"", "the file is empty"),
@@ -103,6 +155,17 @@ BAD = {
     "RF64": (b"RF64" + riff(form(), pcm16())[4:], "this is RF64 (a WAV"),
     "AIFF": (b"FORM\0\0\1\2AIFFCOMM", "this is AIFF; convert it"),
     "MPEG-4": (b"\0\0\0 ftypM4A ", "this is MPEG-4; convert it"),
+    "MP3 of a low rate": (b"\xff\xf3\x40\xc4", "this is MP3; convert it"),
+    "MPEG audio of another layer": (b"\xff\xfd\x50\x80", "this is MPEG audio; convert it"),
+    "AAC": (b"\xff\xf1\x50\x80", "this is AAC; convert it"),
+    "Ogg": (b"OggS\0\2\0\0", "this is Ogg; convert it"),
+    "AIFF, compressed": (b"FORM\0\0\1\2AIFCFVER", "this is AIFF; convert it"),
+    "AU": (b".snd\0\0\0\x18", "this is AU; convert it"),
+    "Core Audio": (b"caff\0\1\0\0desc", "this is Core Audio; convert it"),
+    "BW64": (b"BW64\xff\xff\xff\xffWAVEds64", "this is RF64 (a WAV"),
+    "Wave64": (bytes.fromhex("726966662e91cf11a5d628db04c10000"), "this is Wave64; convert it"),
+    "Windows Media": (bytes.fromhex("3026b2758e66cf11"), "this is Windows Media; convert it"),
+    "a film": (b"RIFF\x40\0\0\0AVI LIST", "neither NIST SPHERE nor RIFF WAV"),
     "text in UTF-16": ("hello".encode("utf-16"), r"begins with b'\xff\xfeh\x00e\x00l\x00'"),
     "cut in the first line": (sphere()[:5], "neither NIST SPHERE nor RIFF WAV"),
     "cut in the header's size": (sphere()[:12], "its own size"),

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 
 import pytest
 from helpers.trees import RAMP, archive, ids, ldc, lower_case, nltk, problems, write
@@ -151,6 +153,89 @@ def test_labels_of_any_kind_without_audio_are_reported(tmp_path):
     (tmp_path / "TEST" / "DR8" / "MABC0" / "README.TXT").touch()
     [problem] = problems(tmp_path)
     assert "SX13.WRD: no audio beside these labels" in problem
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "desktop.ini", "SA1.PHN~", "notes.md"])
+def test_a_fingerprint_leaves_out_what_is_no_file_of_an_utterance(tmp_path, name):
+    folder = write(tmp_path / "FCJF0")
+    before = fingerprint([folder])
+    (folder / name).write_text("view")
+    assert fingerprint([folder]) == before
+    (folder / name).write_text("another view")
+    assert fingerprint([folder]) == before
+
+
+def longer(path):
+    times = path.stat()
+    path.write_bytes(path.read_bytes() + b"\n")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def another_byte(path):
+    path.write_bytes(path.read_bytes().replace(b"iy", b"ih"))
+    os.utime(path, (path.stat().st_atime, path.stat().st_mtime + 1))
+
+
+def linked(path):
+    os.rename(path, path.with_name("elsewhere"))
+    path.with_name("elsewhere").write_text("0 10 h#\n")
+    path.symlink_to("elsewhere")
+
+
+@pytest.mark.parametrize("mend", [longer, another_byte, linked, os.unlink])
+def test_a_mended_file_changes_the_fingerprint(tmp_path, mend):
+    folder = write(tmp_path / "FCJF0")
+    before = fingerprint([folder])
+    mend(folder / "SA1.PHN")
+    assert fingerprint([folder]) != before
+
+
+def test_a_file_that_becomes_readable_changes_the_fingerprint(tmp_path, monkeypatch):
+    folder = write(tmp_path / "FCJF0")
+    readable = fingerprint([folder])
+    monkeypatch.setattr(os, "access", lambda path, mode: path.name != "SA1.PHN")
+    assert fingerprint([folder]) != readable
+
+
+@pytest.mark.parametrize("when", [-1e9, 0, 4e9, 1e10], ids=["1938", "1970", "2096", "2286"])
+def test_a_fingerprint_takes_any_date(tmp_path, when):
+    folder = write(tmp_path / "FCJF0")
+    before = fingerprint([folder])
+    os.utime(folder, (when, when))
+    assert fingerprint([folder]) == before
+    for time in (when, when + 1):
+        os.utime(folder / "SA1.WAV", (time, time))
+        assert fingerprint([folder]) != before
+        before = fingerprint([folder])
+
+
+@pytest.mark.parametrize("suffix", [".flac", ".OGG", ".aiff", ".m4a"])
+def test_audio_of_another_format_among_good_is_named_with_a_command(tmp_path, suffix):
+    ldc(tmp_path)
+    folder = write(tmp_path / "TEST/DR8/MABC0", "SX13", WAV=None)
+    (folder / f"SX13{suffix}").write_bytes(b"fLaC")
+    (folder / f"SX12{suffix}").write_bytes(b"beside good audio")
+    (folder / f"hum{suffix}").write_bytes(b"without labels")
+    [problem] = problems(tmp_path)
+    assert problem.startswith(f"{folder / 'SX13'}{suffix}: {suffix} files are not read")
+    assert f"`ffmpeg -i SX13{suffix} -c:a pcm_s16le SX13.wav`" in problem
+
+
+@pytest.mark.parametrize("name", ["Größe", "語料"])
+def test_a_folder_with_any_name_is_read_in_any_locale(tmp_path, name):
+    write(tmp_path / name / "TRAIN/DR1/FCJF0")
+    write(tmp_path / name / "TRAIN/DR1/FCJF0", "SA2", PHN="0 10 ö\n".encode())
+    code = (
+        "import sys; from rnnpipe.corpus.timit import read_corpus\n"
+        "rejected = []\n"
+        "print([u.utterance for u in read_corpus(sys.argv[1], min_samples=2, rejected=rejected)])\n"
+        "[problem] = rejected; problem.text.encode('utf-8'); print(ascii(problem.text))"
+    )
+    env = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-c", code, str(tmp_path / name)]
+    run = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert run.stdout.startswith("['TRAIN/DR1/FCJF0/SA1']\n"), run.stderr
+    assert "SA2.PHN, line 1: unknown phone" in run.stdout
 
 
 def test_a_fingerprint_changes_with_every_file_that_counts(tmp_path):

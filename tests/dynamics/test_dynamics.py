@@ -223,6 +223,14 @@ def test_the_exponent_of_several_stretches_is_their_mean_by_length():
     assert both == pytest.approx((4 * one + two) / 5, rel=0.02)
 
 
+@pytest.mark.parametrize("short", [[1], [1, 1, 1], [2], [3, 1]])
+def test_short_stretches_beside_a_long_one_leave_its_exponent_defined(short):
+    network, long = small("tanh"), stretch(400)
+    alone = lyapunov_exponent(network, [long])
+    both = lyapunov_exponent(network, [*(stretch(size, seed=size) for size in short), long])
+    assert both == pytest.approx(alone, rel=0.05)
+
+
 def test_units_that_are_shut_carry_nothing_back():
     network = linear(np.eye(3))
     with torch.no_grad():

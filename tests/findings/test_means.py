@@ -53,6 +53,31 @@ def test_a_constant_utterance_is_left_out_of_the_means_and_named():
     assert said.startswith(f"{SILENT} has no NMSE and is left out of the means")
 
 
+@pytest.mark.parametrize("count", [2, 5, 6, 9])
+def test_of_many_constant_utterances_a_remark_names_a_few(count):
+    names = [f"TRAIN/DR1/FABC0/SX{i}" for i in range(10, 10 + count)]
+    table = mse({SPEECH: "train"} | dict.fromkeys(names, "train"))
+    table.loc[table["utterance"].isin(names), ["nmse", "horizon_ms"]] = math.nan
+    means = mean_over_utterances(table)
+    assert means["nmse"].tolist() == [0.5] * 4 and means["utterances"].tolist() == [1] * 4
+    [said] = remarks(table, "none")
+    assert said.count("SX") == min(count, 5) and ("others" in said) == (count > 5)
+    assert "have no NMSE and are left out" in said
+
+
+def test_a_divergence_beside_a_constant_utterance_is_still_one_and_only_one():
+    table = mse({SPEECH: "train", SILENT: "train"}, recipes=("baseline:silence", "r", "wild"))
+    wild = table["recipe"] == "wild"
+    table.loc[wild, ["mse", "nmse", "horizon_ms"]] = math.nan
+    table.loc[wild, "status"] = "diverged"
+    means = mean_over_utterances(table)
+    assert means["diverged"].tolist() == [False] * 4 + [True] * 2
+    assert means["nmse"].isna().tolist() == [False] * 4 + [True] * 2
+    assert best(means, "teacher_forced") == Setting("r", 5, 5)
+    [said] = remarks(table, "none")
+    assert said.startswith(f"{SILENT} has no NMSE")
+
+
 def test_without_any_defined_error_there_is_no_answer_and_no_divergence():
     everyone = standings(mse({SILENT: "train"}), SETTINGS)
     assert len(everyone.means) == 4

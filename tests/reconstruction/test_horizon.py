@@ -95,6 +95,26 @@ def test_a_short_utterance_does_not_cut_the_horizon_of_the_others(network):
     np.testing.assert_allclose(found["nmse"], by_stretch(expected, ends), rtol=1e-4)
 
 
+@pytest.mark.parametrize("sizes", [[1], [1, 1], [1, 2, 3], [2] * 70, [1, SIZE], [SIZE, 2, 1]])
+def test_short_utterances_have_the_horizon_that_they_have(network, sizes):
+    found = horizon_errors(network, [shortened(i, size) for i, size in enumerate(sizes)], 20.0)
+    assert found["samples"].tolist()[0] == 1
+    assert found["samples"].tolist()[-1] == max(1, max(sizes) // 2)
+    defined = sizes != [1]  # of a single sample there is no variance
+    assert np.isfinite(found).all(axis=None) == defined
+    assert not np.isinf(found).any(axis=None)
+
+
+def test_a_constant_utterance_does_not_undo_the_others(network):
+    flat = Series("TRAIN/DR1/FABC0/SX9", np.full(ORDER + 9, 30, np.int16), np.zeros(9, np.uint8))
+    assert np.isfinite(horizon_errors(network, [flat, utterance(1)], 20.0)).all(axis=None)
+
+
+def shortened(seed, size):
+    """An utterance of which `size` samples are to be predicted."""
+    return Series(f"TRAIN/DR1/FABC0/SX{seed}", *cut(utterance(seed), size))
+
+
 def test_of_constant_speech_there_is_no_ratio(network):
     silent = Series("TRAIN/DR1/FABC0/SX1", np.zeros(ORDER + 9, np.int16), np.zeros(9, np.uint8))
     found = horizon_errors(network, [silent], 20.0)

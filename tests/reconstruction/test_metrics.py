@@ -102,6 +102,48 @@ def test_the_measures_bear_the_names_of_the_columns():
     assert found["horizon_ms"] == 3 / 16
 
 
+SPEECH = np.random.default_rng(0).normal(size=800)
+SILENCE = np.zeros(800)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        np.r_[np.zeros(400), SPEECH[:100]],  # speech behind the last whole frame
+        np.r_[np.full(400, 1e-4), SPEECH[:100]],
+        np.r_[1.0, np.zeros(799)],  # where the window is 0
+        np.r_[1.0, np.zeros(99)],
+        np.array([0.3]),
+    ],
+    ids=["silence and a tail", "an offset and a tail", "a first sample", "a short one", "a sample"],
+)
+def test_a_spectral_distance_needs_a_frame_that_is_not_constant(target):
+    for prediction in (0 * target, target, SPEECH[: target.size]):
+        assert math.isnan(log_spectral_distance_db(target, prediction))
+
+
+@pytest.mark.parametrize(
+    ("target", "prediction"),
+    [
+        (SPEECH, SILENCE),
+        (SPEECH, SILENCE + 3),
+        (SPEECH / 32768, SPEECH),
+        (np.r_[SILENCE[:400], SPEECH[:400]], SPEECH),
+        (np.r_[SILENCE[:300], 1.0, SILENCE[:499]], SPEECH),
+    ],
+    ids=["silence", "a constant", "far too loud", "speech for silence", "noise for a click"],
+)
+def test_a_spectral_distance_is_never_beyond_the_range_of_16_bits(target, prediction):
+    assert 10 < log_spectral_distance_db(target, prediction) < 100
+
+
+def test_a_constant_prediction_of_speech_has_every_measure():
+    for constant in (0.0, 5.0):
+        found = measure(SPEECH, SILENCE + constant)
+        assert found["nmse"] == pytest.approx(1 + (constant - SPEECH.mean()) ** 2 / SPEECH.var())
+        assert all(math.isfinite(value) for value in found.values())
+
+
 def test_a_spectral_distance_is_a_ratio_in_db_and_deaf_to_sign_and_phase():
     noise = np.random.default_rng(0).normal(size=4000)
     assert log_spectral_distance_db(noise, noise) == 0

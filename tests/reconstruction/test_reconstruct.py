@@ -117,9 +117,16 @@ def test_files_and_table_of_two_utterances(tmp_path):
         np.testing.assert_array_equal(original, one.samples)
 
 
-def test_errors_by_phone_are_those_of_the_predictions_and_not_of_the_audio(tmp_path):
-    # Speech of two 16-bit steps: rounded to audio, predictions lose most of what they are.
-    samples = np.random.default_rng(0).integers(-2, 3, 307).astype(np.int16)
+@pytest.mark.parametrize(
+    ("lowest", "highest"),
+    [(-2, 2), (0, 1), (30_000, 30_002), (-32_768, 32_767), (-400, 3)],
+    ids=["two steps", "one step", "a large offset", "all of 16 bits", "a gain and an offset"],
+)
+def test_errors_by_phone_are_those_of_the_predictions_and_not_of_the_audio(
+    tmp_path, lowest, highest
+):
+    # Rounded to audio, predictions of quiet speech lose most of what they are; of loud, they clip.
+    samples = np.random.default_rng(0).integers(lowest, highest + 1, 307).astype(np.int16)
     one = Series("TRAIN/DR1/FABC0/SX1", samples, np.zeros(300, np.uint8))
     network = drawn("tanh", scale=0.2)
     network.mean, network.std = float(samples.mean()), float(samples.std())

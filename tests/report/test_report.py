@@ -498,6 +498,21 @@ def test_without_the_package_the_version_is_that_of_the_folder(tmp_path, monkeyp
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("missing", [("snakemake",), ("torch", "numba"), ("rnnpipe", "torch")])
+def test_what_is_not_installed_is_said_to_be_that_and_the_rest_has_its_version(
+    tmp_path, monkeypatch, missing
+):
+    def version(name):
+        if name in missing:
+            raise PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(provenance, "version", version)
+    for folder in (tmp_path, tmp_path / "gone"):
+        told = provenance.versions(folder)
+        assert {name for name in told if told[name] == "not installed"} == set(missing)
+
+
 def test_the_commit_is_named_with_what_was_changed_since(tmp_path):
     assert provenance.commit(tmp_path) is None
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]

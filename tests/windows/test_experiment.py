@@ -150,12 +150,38 @@ def test_a_part_of_a_standard_split_does_not_pass_for_the_whole(caplog):
         ("core_test", "this corpus has none of the 24 speakers of core_test; it has 1 utterance,"),
         ("dev_without_sa/ow", "this corpus has none of the 50 speakers of dev;"),
         ("TEST", "this corpus has no folder TEST; it has 1 utterance, such as TRAIN/DR1/FABC0/"),
+        ("core_test/iy-5", "this corpus has none of the 24 speakers of core_test;"),
+        ("Dev/", "this corpus has none of the 50 speakers of dev; it has 1 utterance, such as"),
+        ("test_without_SA", "this corpus has no folder TEST;"),
         ("train_without_sa", "of train, this corpus has SA sentences only"),
     ],
 )
 def test_a_split_that_the_corpus_has_nothing_of_is_said_to_be_that(pattern, said):
     with pytest.raises(RnnpipeError, match=said):
         select(["TRAIN/DR1/FABC0/SA1"], [pattern])
+
+
+@pytest.mark.parametrize(
+    ("corpus", "pattern", "said"),
+    [
+        (["TEST/DR1/FXYZ0/SX1", "TEST/DR1/FXYZ0/SX2"], "core_test", "it has 2 utterances, such as"),
+        (["TEST/DR1/FAKS0/SX1"], "core_test", "none of the 24 speakers of core_test"),  # of dev
+        (["TRAIN/DR1/MDAB0/SX139"], "core_test", "none of the 24 speakers"),  # named as a speaker
+        (["TEST/DR1/MDAB0/SA1"], "core_test_without_sa", "of core_test, .* SA sentences only"),
+        (["TEST/DR1/FXYZ0/SX1"], "train", "no folder TRAIN; it has 1 utterance, such as TEST/DR1/"),
+    ],
+)
+def test_a_corpus_may_lack_a_split_although_it_has_part_of_its_name(corpus, pattern, said):
+    with pytest.raises(RnnpipeError, match=said):
+        select(corpus, [pattern])
+
+
+def test_each_split_that_is_not_there_has_its_line_with_the_key():
+    with pytest.raises(RnnpipeError) as caught:
+        select(["TRAIN/DR1/FABC0/SX1"], ["train", "dev", "core_test"], key="experiment.held_out")
+    lines = str(caught.value).splitlines()
+    assert [line.split(" of ")[-1].split(";")[0] for line in lines] == ["dev", "core_test"]
+    assert all(line.startswith("experiment.held_out: this corpus has none") for line in lines)
 
 
 def test_a_misspelt_split_is_answered_with_the_split():

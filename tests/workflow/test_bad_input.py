@@ -1,16 +1,21 @@
 """Bad input: all problems are reported together, in plain lines."""
 
 import shutil
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
+from helpers.speech import made_up
 from helpers.workflow import (
+    REPOSITORY,
     UTTERANCE,
     changed,
     snakemake,
 )
 
 from rnnpipe.model import Network
+from rnnpipe.windows.store import extract
 
 
 def cut_audio(corpus):
@@ -66,6 +71,57 @@ def test_bad_utterances_are_left_out_and_listed_where_that_is_asked_for(finished
     assert "Utterances left out of the corpus (2)" in page
     model = Network.load(tmp_path / "results/runs/clipped/h3/s0/model.safetensors")
     assert model.num_phones == 40, "39 phones and none"
+
+
+def left_out(folder, rejected, good):
+    """What the job `utterances` says of a shard; its problems are (utterance, text)."""
+    shards = folder / "results/corpus/shards"
+    shards.mkdir(parents=True)
+    extract(
+        [made_up(f"TRAIN/DR1/FABC0/SX{i}", 40) for i in range(good)],
+        shards / "TRAIN-DR1.parquet",
+        folder / "results/windows/TRAIN-DR1.parquet",
+        order=7,
+        length=32,
+    )
+    table = pd.DataFrame(rejected, columns=["utterance", "text"])
+    table.to_csv(shards / "TRAIN-DR1.csv", index=False)
+    script = REPOSITORY / "workflow/scripts/utterances.py"
+    code = f"""
+import runpy, sys, types
+some = types.SimpleNamespace
+files = some(tables=['results/corpus/shards/TRAIN-DR1.parquet'],
+             rejected=['results/corpus/shards/TRAIN-DR1.csv'])
+made = some(utterances='results/utterances.parquet', rejected='results/rejected.csv')
+params = some(root='corpus', windows='results/windows')
+sys.path[:0] = [{str(script.parent)!r}, {str(REPOSITORY)!r}]
+snakemake = some(input=files, output=made, params=params, log=['job.log'])
+runpy.run_path({str(script)!r}, dict(snakemake=snakemake))
+"""
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, text=True, capture_output=True
+    ).stderr
+
+
+@pytest.mark.parametrize(
+    ("rejected", "good", "said"),
+    [
+        ([], 2, None),
+        ([("SX8", "no phones")], 2, "left out 1 of 3 utterances"),
+        ([("SX8", "no phones"), ("SX8", "no samples")], 2, "left out 1 of 3 utterances"),
+        ([("SX8", "cut"), ("SX9", "cut"), ("", "a table of speakers")], 1, "left out 2 of 3"),
+        ([(f"SX{i}", "cut") for i in range(15)], 11, "left out 15 of 26 utterances"),
+        ([("SX8", "cut")], 0, "corpus: no utterance could be read (corpus.root)"),
+    ],
+)
+def test_the_utterances_that_are_left_out_are_counted_once_each(tmp_path, rejected, good, said):
+    printed = left_out(tmp_path, rejected, good)
+    assert "Traceback" not in printed
+    if said is None:
+        assert printed == ""
+    else:
+        assert f"rnnpipe: {said}" in printed
+        assert printed.count("left out") == 1
 
 
 @pytest.mark.parametrize(
