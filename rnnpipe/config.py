@@ -77,6 +77,20 @@ class Sources:
                 )
 
 
+def check_keys(text: str, place: str) -> None:
+    """Check that no mapping in a YAML text has a key twice.
+
+    Raises
+    ------
+    RnnpipeError
+        If one has; the message names the place of the text and the key.
+    """
+    for key, *_ in _repeated(yaml.compose(text)):
+        raise RnnpipeError(
+            f"{place}: the key {key!r} is there twice; only one would count, so put both together."
+        )
+
+
 def check_config(config: Mapping[str, Any], schema: Mapping[str, Any], sources: Sources) -> None:
     """Check a configuration, and raise an error if it is not valid.
 
@@ -150,6 +164,17 @@ def _number_in_text(text: Any, schema: Mapping[str, Any]) -> str:
     return f" (YAML reads {text} as text; write {written})"
 
 
+def one_spelling(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Return a configuration with its keys in the order of the schema, and 20 for 20.0."""
+    if isinstance(value, Mapping):
+        known = schema.get("properties", {})
+        order = [key for key in known if key in value] + [key for key in value if key not in known]
+        return {key: one_spelling(value[key], known.get(key, {})) for key in order}
+    if isinstance(value, list):
+        return [one_spelling(item, {}) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _contradictions(config: Mapping[str, Any], sources: Sources) -> Iterator[tuple[list, str]]:
     """Find errors that a schema cannot: names that do not exist, keys that exclude each other."""
     for name in config["recipes"]:
@@ -158,7 +183,7 @@ def _contradictions(config: Mapping[str, Any], sources: Sources) -> Iterator[tup
     known = list(map(str, config["recipes"]))
     experiment = config["experiment"]
     named = [(["recipes", i], name) for i, name in enumerate(experiment["recipes"])]
-    named += [(["restrict", name], name) for name in experiment["restrict"]]
+    named += [(["restrict", name], name) for name in experiment["restrict"] or ()]
     for path, name in named:
         if name not in known:
             nearest = difflib.get_close_matches(name, known, n=1)

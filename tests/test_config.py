@@ -13,7 +13,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from rnnpipe.config import Sources, check_config
+from rnnpipe.config import Sources, check_config, check_keys
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.training.recipes import Recipe
 
@@ -527,3 +527,13 @@ def test_files_are_utf_8_whatever_the_locale(tmp_path):
     env = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert run.stdout.strip() == f"{tmp_path}/0.yaml, line 1", run.stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["{device: cpu, device: cuda}", "{a: {b: 1, c: 2, b: 3}}", "[{a: 1, a: 1}]"]
+)
+def test_a_key_that_is_twice_in_a_value_of_the_command_line_is_named(text):
+    with pytest.raises(RnnpipeError, match="^--config train: the key '.*' is there twice"):
+        check_keys(text, "--config train")
+    check_keys("{device: cpu, recipes: [a, a]}", "--config train")
+    check_keys("", "--config train")

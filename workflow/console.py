@@ -21,18 +21,23 @@ SECONDS_BETWEEN_LINES = 60  # about a job that takes longer than this
 CHATTER = (
     "Assuming ",
     "Building DAG",
+    "Complete log",
     "DAG of jobs will be updated",
     "Elapsed time",
     "Execute ",
+    "Exiting because",
     "Provided ",
     "Rules claiming",
     "Select jobs",
+    "Shutting down",
     "Singularity containers",
     "Updating checkpoint",
     "Using shell",
+    "WorkflowError:\nAt least one job",
     # The last line of a script that failed, which has printed its own message before.
     "RuleException:\nCalledProcessError",
 )
+CHECKPOINTS = ("experiment", "held_out")
 TARGETS = ("all", "windows", "models", "reconstructions")  # rules that make nothing
 TIMESTAMP = len("2026-01-31 23:59:59,999 ")  # at the beginning of each line of a job's log
 
@@ -120,7 +125,12 @@ class Console(LogHandlerBase):
         self._targets = sum(stats.get(rule, 0) for rule in TARGETS)
         counts = {rule: n for rule, n in stats.items() if rule not in (*TARGETS, "total")}
         rules = ", ".join(f"{n} {rule}" for rule, n in counts.items())
-        return f"{sum(counts.values())} jobs: {rules}"
+        total = sum(counts.values())
+        # Perhaps the same speech is selected as before.
+        up_to = "up to " * (
+            not counts.keys().isdisjoint(CHECKPOINTS) and "mini_timit" not in counts
+        )
+        return f"{up_to}{total} job{'s' * (total != 1)}: {rules}"
 
     def _finish(self, number: int, now: float) -> None:
         """Keep what a job did until Snakemake says how many there are."""
@@ -189,6 +199,8 @@ def result_of(job: Job) -> str:
     if summary is None:
         return ""
     run = json.loads(Path(summary).read_text("utf-8"))
+    if "taken_over_from" in run:
+        return f"taken over from {run['taken_over_from']}, "
     if run["status"] == "diverged":
         return f"diverged at update {run['diverged_at']}, "
     return f"MSE {run['final_training_mse']:.2g}, "

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnpipe.windows.series import Series
+from rnnpipe.windows.series import Series, sizes_of
 
 STRETCH = 4000  # samples per stretch: fewer samples are cut into fewer, not shorter stretches
 
@@ -33,7 +33,8 @@ def cut_stretches(series: Sequence[Series], mean: float, std: float, samples: in
 
     There is one stretch for each 4,000 of `samples`, and at least one. Each is the middle of an
     utterance, or all of it if it is no longer than its share of `samples`. The utterances are at
-    equal distances in the list.
+    equal distances in the list, without those that have less than half as many samples as the
+    longest, or as a stretch.
 
     Parameters
     ----------
@@ -44,10 +45,12 @@ def cut_stretches(series: Sequence[Series], mean: float, std: float, samples: in
     samples : int
         Largest number of samples to predict, over all stretches.
     """
-    count = min(len(series), max(1, samples // STRETCH))
+    sizes = sizes_of(series)
+    long = [i for i, size in enumerate(sizes) if 2 * size >= min(STRETCH, max(sizes))]
+    count = min(len(long), max(1, samples // STRETCH))
     stretches = []
     for i in range(count):
-        speech = series[i * len(series) // count]
+        speech = series[long[i * len(long) // count]]
         size = min(speech.phones.size, samples // count)
         start = (speech.phones.size - size) // 2
         signal = torch.from_numpy(speech.standardised(mean, std)).double()

@@ -199,6 +199,8 @@ def answer(starts: Sequence[Start]) -> str:
 
 def _what_happened(recipe: str, own: Sequence[Start], rising: Sequence[Start]) -> str:
     if not rising:
+        if len(own) == 1:
+            return f"With {recipe} the error never rises."
         return f"With {recipe} the error never rises, at any of {_count(own)}."
     text = f"With {recipe} the error rises at {_sizes(rising, own)} and at no other size or seed"
     if len(rising) == len(own):

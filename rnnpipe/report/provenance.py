@@ -6,6 +6,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -37,9 +38,13 @@ def versions(code: str | Path) -> dict[str, str]:
             told[name] = version(name)
         except PackageNotFoundError:
             told[name] = "not installed"
-    project = Path(code, "pyproject.toml")
-    if told["rnnpipe"] == "not installed" and project.is_file():
-        told["rnnpipe"] = tomllib.loads(project.read_text("utf-8"))["project"]["version"]
+    if told["rnnpipe"] == "not installed":
+        with suppress(
+            OSError, ValueError, KeyError, AttributeError
+        ):  # no such file, or not of this kind
+            project = tomllib.loads(Path(code, "pyproject.toml").read_text("utf-8"))["project"]
+            if project.get("name", "rnnpipe") == "rnnpipe":
+                told["rnnpipe"] = project["version"]
     return told
 
 
@@ -66,7 +71,8 @@ def jobs(folder: str | Path, settings: Collection[tuple[str, int, int]]) -> pd.D
     Parameters
     ----------
     folder : path
-        results/benchmarks, with one file per job. The running job has no file yet.
+        results/benchmarks, with one file per job. The file of the report is left out: it is of the
+        report before this one.
     settings : collection of (recipe, hidden size, seed)
         Files of other settings, left by earlier experiments, are ignored.
 
@@ -78,6 +84,8 @@ def jobs(folder: str | Path, settings: Collection[tuple[str, int, int]]) -> pd.D
     """
     rows = []
     for path in sorted(Path(folder).rglob("*.tsv")):
+        if path.stem == "report":
+            continue
         parts = path.relative_to(folder).with_suffix("").parts
         setting = SETTING.match(parts[-1]) if len(parts) > 1 else None
         if setting and (setting["recipe"], int(setting["hidden"]), int(setting["seed"])) not in (

@@ -122,7 +122,8 @@ def take_over(
             for name in (RunFile.MODEL, RunFile.SNAPSHOTS, RunFile.HISTORY):
                 with replacing(runs / setting.folder / name) as temporary:
                     shutil.copyfile(found / name, temporary)
-            _write_summary(about | setting._asdict(), runs / setting.folder)
+            about |= setting._asdict() | {"taken_over_from": old}
+            _write_summary(about, runs / setting.folder)
             return old
     return None
 

@@ -51,7 +51,7 @@ class Experiment:
     @classmethod
     def load(cls, path: str | Path) -> "Experiment":
         """Read what `save` wrote."""
-        fields = json.loads(Path(path).read_text())
+        fields = json.loads(Path(path).read_text("utf-8"))
         return cls(**fields | {"utterances": tuple(fields["utterances"])})
 
 
@@ -137,5 +137,5 @@ def save_held_out(
 
 def load_held_out(path: str | Path) -> tuple[str, ...]:
     """Read the ids that `save_held_out` wrote; files of before are a list of ids."""
-    held_out = json.loads(Path(path).read_text())
+    held_out = json.loads(Path(path).read_text("utf-8"))
     return tuple(held_out if isinstance(held_out, list) else held_out["utterances"])

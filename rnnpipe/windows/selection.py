@@ -186,6 +186,13 @@ def _nothing(
         nearest = difflib.get_close_matches(label, there, n=3, cutoff=0.0)
         return f"{parent} has no phone {label!r}; the nearest are {', '.join(nearest)}."
     if utterance.lower() in STANDARD_SPLITS:
+        ids = (name for name in rejected if name.count("/") == 3)
+        unread = list(filter(standard_split(utterance.lower()), ids))
+        if unread:
+            return (
+                f"none of the {len(unread)} utterances of {utterance.lower()} could be read; "
+                "results/corpus/rejected.csv says why."
+            )
         return _nothing_of_split(available, utterance.lower())
     splits = difflib.get_close_matches(utterance.lower(), STANDARD_SPLITS, n=1, cutoff=0.8)
     nearest = splits + difflib.get_close_matches(utterance, available, n=3, cutoff=0.0)

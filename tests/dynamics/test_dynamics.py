@@ -407,3 +407,11 @@ def test_curvature_before_training_tells_at_which_size_the_note_fails(hidden_siz
     assert (start["sharpness"] > start["limit"]) == rises
     assert start["lyapunov"] < -0.3, "no gradient explodes through time"
     assert stability.sharpest_block(start)[0] == "U"
+
+
+def test_a_few_short_utterances_do_not_take_the_place_of_the_long_ones():
+    speech = [series(size, 5) for size in (1, 9000, 2, 9000, 300)]
+    sizes = [stretch.phones.numel() for stretch in cut_stretches(speech, 0.0, 1.0, 8000)]
+    assert sizes == [4000, 4000]
+    alone = [stretch.phones.numel() for stretch in cut_stretches(speech[:1], 0.0, 1.0, 8000)]
+    assert alone == [1]

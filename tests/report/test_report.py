@@ -513,6 +513,20 @@ def test_what_is_not_installed_is_said_to_be_that_and_the_rest_has_its_version(
         assert {name for name in told if told[name] == "not installed"} == set(missing)
 
 
+@pytest.mark.parametrize(
+    "project",
+    ["[tool]\n", "[project]\nname = 'other'\nversion = '9'\n", "[project\n", "project = 1\n"],
+)
+def test_the_project_of_others_is_not_taken_for_rnnpipe(tmp_path, monkeypatch, project):
+    monkeypatch.setattr(provenance, "version", missing_version)
+    (tmp_path / "pyproject.toml").write_text(project)
+    assert provenance.versions(tmp_path)["rnnpipe"] == "not installed"
+
+
+def missing_version(name):
+    raise PackageNotFoundError(name)
+
+
 def test_the_commit_is_named_with_what_was_changed_since(tmp_path):
     assert provenance.commit(tmp_path) is None
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]

@@ -29,7 +29,7 @@ def test_the_files_move_to_the_new_name(runs):
     for name in KEPT:
         assert (runs / NEW.folder / name).read_bytes() == (runs / OLD.folder / name).read_bytes()
     old, new = (json.loads((runs / s.folder / RunFile.SUMMARY).read_text()) for s in (OLD, NEW))
-    assert new == old | {"recipe": "new"}
+    assert new == old | {"recipe": "new", "taken_over_from": "old"}
 
 
 def test_a_recipe_in_use_keeps_its_results_to_itself(runs):

@@ -184,6 +184,12 @@ def test_each_split_that_is_not_there_has_its_line_with_the_key():
     assert all(line.startswith("experiment.held_out: this corpus has none") for line in lines)
 
 
+def test_a_split_of_which_nothing_could_be_read_is_said_to_be_that():
+    rejected = {"TEST/DR1/MDAB0/SX139", "TEST/DR1/MDAB0/SX49", "SPKRINFO.TXT", ""}
+    with pytest.raises(RnnpipeError, match="none of the 2 utterances of core_test could be read"):
+        select(["TRAIN/DR1/FABC0/SX1"], ["core_test"], rejected)
+
+
 def test_a_misspelt_split_is_answered_with_the_split():
     with pytest.raises(RnnpipeError, match="no utterance 'coretest'; the nearest are core_test, "):
         select(AVAILABLE, ["coretest"])

@@ -87,13 +87,15 @@ def test_a_renamed_recipe_trains_nothing_again(finished, tmp_path):
     folder, runs = tmp_path / "run", tmp_path / "run/results/runs"
     config = changed(experiment={"recipes": ["note", "cut"]})
     config["recipes"]["cut"] = config["recipes"].pop("clipped")
-    snakemake(folder, "models", config=config)
+    said = snakemake(folder, "models", config=config)
     for hidden in (3, 5):
         new, old = (
             json.loads((runs / f"{r}/h{hidden}/s0/run.json").read_text())
             for r in ("cut", "clipped")
         )
-        assert new == old | {"recipe": "cut"}  # with the seconds of the training that made it
+        # With the seconds of the training that made it.
+        assert new == old | {"recipe": "cut", "taken_over_from": "clipped"}
+        assert f"train cut h{hidden} s0: taken over from clipped, " in said
         log = folder / f"results/logs/train/cut-h{hidden}-s0.log"
         assert "the same training as that of clipped, taken over" in log.read_text()
 

@@ -5,7 +5,6 @@ import shlex
 import shutil
 import sys
 import time
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +17,7 @@ from snakemake.utils import update_config
 sys.path[:0] = [str(Path(workflow.basedir)), str(Path(workflow.basedir) / "workflow")]
 
 import console
-from rnnpipe.config import Sources, check_config
+from rnnpipe.config import Sources, check_config, check_keys, one_spelling
 from rnnpipe.corpus.layouts import fingerprint, find_shards
 from rnnpipe.corpus.synth import minitimit_shards
 from rnnpipe.errors import RnnpipeError
@@ -58,6 +57,8 @@ def corpus_root():
     root = config["corpus"]["root"]
     if root is None:
         return MINI_TIMIT
+    # Names on disk have the bytes of UTF-8, also where the locale is another.
+    root = os.fsdecode(root.encode("utf-8", "surrogateescape"))
     filled = root if os.path.exists(root) else os.path.expanduser(os.path.expandvars(root))
     if not filled or ("$" in filled and not os.path.exists(filled)):
         raise RnnpipeError(
@@ -82,18 +83,23 @@ def given_on_command_line():
     given = {}
     for entry in workflow.config_settings.config_args or []:
         key, _, value = entry.partition("=")
-        with suppress(yaml.YAMLError):  # then it is not a section, and Snakemake's text is refused
+        try:
+            check_keys(value, f"--config {key}")
             update_config(given, {key: yaml.safe_load(value)})
+        except yaml.YAMLError:  # then it is a text
+            update_config(given, {key: value})
     return given
 
 
 try:
     schema = yaml.safe_load(
-        (Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text()
+        (Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text("utf-8")
     )
     given = given_on_command_line()
     update_config(config, given)
     check_config(config, schema, Sources(config_files(), given))
+    config |= one_spelling(config, schema)  # a job depends on values, not on how they are written
+    config["experiment"]["restrict"] = config["experiment"]["restrict"] or {}
     if config["train"].get("tensorboard") and find_spec("tensorboard") is None:
         raise RnnpipeError("train.tensorboard needs a package: pip install 'rnnpipe[tensorboard]'.")
     CORPUS = corpus_root()
@@ -149,9 +155,9 @@ def threads_to_train(recipe):
     return 2 if is_closed_loop(recipe) and RECIPES[recipe].streams > GROUP else 1
 
 
-# The configuration that the report prints, without recipes that are not used.
+# The configuration that the report prints: recipes that are used, and what they change.
 used = config["experiment"]["recipes"]
-USED_CONFIG = config | {"recipes": {name: config["recipes"][name] for name in used}}
+USED_CONFIG = config | {"recipes": {name: RECIPES[name].changes() for name in used}}
 
 
 def per_setting(path):
@@ -220,7 +226,9 @@ def print_table():
     """Print the errors of all settings at the end of a run that made the report."""
     made = Path(REPORT).exists() and Path(REPORT).stat().st_mtime >= STARTED
     if made:
-        print(f"\n{Path(TABLES, 'mse.txt').read_text()}\nEverything else is in {REPORT}.")
+        table = Path(TABLES, "mse.txt").read_text("utf-8")
+        sys.stdout.reconfigure(errors="replace")  # an old terminal may have no dash or no infinity
+        print(f"\n{table}\nEverything else is in {REPORT}.")
 
 
 wildcard_constraints:
