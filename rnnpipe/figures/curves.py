@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from rnnpipe.figures.style import (
     INK,
+    SHADES,
     draw_legend,
     drawing,
     inches,
@@ -52,7 +53,7 @@ def plot_training_curves(
     }
     recipes = list(dict.fromkeys(recipe for recipe, _, _ in histories))
     sizes = sorted({hidden for _, hidden, _ in histories})
-    shades = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.85, len(sizes)))
+    shades = matplotlib.colormaps["viridis"](np.linspace(*SHADES, len(sizes)))
     colours = dict(zip(sizes, shades, strict=True))
     width = inches(width_mm)
     columns = max(1, min(3, len(recipes), int((width - 0.9) / 2)))
@@ -60,7 +61,7 @@ def plot_training_curves(
     stretches = int(np.clip(2400 // len(histories), 20, 150))
 
     legend = legend_inches(len(sizes) + 2, width)
-    height = 0.45 + legend + 4.6 * blocks
+    height = 0.45 + legend + (4.6 if columns > 1 else 2.9) * blocks
     with drawing(path, width_mm, height) as figure:
         outer = figure.add_gridspec(
             blocks, columns, hspace=0.28, wspace=0.2,
@@ -78,14 +79,16 @@ def plot_training_curves(
             norm.sharex(error)
             share.sharex(error)
             share.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+            share.xaxis.set_major_formatter(FuncFormatter(lambda update, _: f"{update:,.0f}"))
             error.set_title(recipe)
             error.set_yscale("log")
             norm.set_yscale("log")
             share.set(ylim=(-0.05, 1.05), yticks=[0, 1], xlabel="update")
             if place % columns == 0:
+                wide = columns > 1
                 error.set_ylabel("training MSE")
-                norm.set_ylabel("gradient norm")
-                share.set_ylabel("clipped\nshare")
+                norm.set_ylabel("gradient norm" if wide else "gradient")
+                share.set_ylabel("clipped\nshare" if wide else "clip")
             for axes in panels[recipe]:
                 axes.grid(axis="y")
                 axes.tick_params(labelbottom=axes is share, labelleft=place % columns == 0)

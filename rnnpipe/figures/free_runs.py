@@ -67,7 +67,7 @@ def plot_free_runs(
     with drawing(path, width_mm, height) as figure:
         over_time, over_horizon = figure.subplots(rows, columns, width_ratios=[3, 2][:columns])
         figure.subplots_adjust(
-            left=0.75 / width, right=1 - 0.15 / width,
+            left=1.02 / width, right=1 - 0.15 / width,
             bottom=below / height, top=1 - (above + legend) / height,
             wspace=0.16, hspace=(above + below) / panel,
         )  # fmt: skip

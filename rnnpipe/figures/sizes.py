@@ -53,7 +53,8 @@ def plot_mse_over_hidden_size(
     width = inches(width_mm)
     legend = legend_inches(len(colours) + 2, width)
     columns = side_by_side(width)
-    rows, above, below, panel, between = 2 // columns, 0.55, 0.57, 3.0, 1.65  # inches
+    rows, above, below, between = 2 // columns, 0.55, 0.57, 1.65  # inches
+    panel = 3.0 if columns > 1 else 2.2
     height = rows * (above + panel + below) + legend
     with drawing(path, width_mm, height) as figure:
         panels = figure.subplots(rows, columns).ravel()

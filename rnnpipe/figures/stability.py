@@ -14,6 +14,7 @@ from rnnpipe.figures.curves import thinned
 from rnnpipe.figures.style import (
     FAINT,
     INK,
+    SHADES,
     draw_legend,
     drawing,
     inches,
@@ -53,13 +54,14 @@ def plot_stability(
         Width, for a paper.
     """
     sizes = sorted({start.setting.hidden_size for start in starts})
-    shades = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.85, len(sizes)))
+    shades = matplotlib.colormaps["viridis"](np.linspace(*SHADES, len(sizes)))
     colours = dict(zip(sizes, shades, strict=True))
 
     width = inches(width_mm)
     legend = legend_inches(len(sizes) + 2, width)
     columns = side_by_side(width)
-    rows, above, below, panel = 4 // columns, 0.4, 0.55, 2.5  # inches
+    rows, above, below = 4 // columns, 0.4, 0.55  # inches
+    panel = 2.5 if columns > 1 else 1.4  # so that a page has room for all
     height = rows * (above + panel + below) + legend
     with drawing(path, width_mm, height) as figure:
         error, curvature, exponent, lags = figure.subplots(rows, columns).ravel()
@@ -135,7 +137,7 @@ def _draw_by_size(
         axes.set_ylim(low, max(high, 0.12 * (high - low)))
         return
     axes.set_title("Sharpness at the start")
-    axes.set_ylabel("largest eigenvalue of the Hessian")
+    axes.set_ylabel("Hessian eigenvalue")
     axes.set_yscale("log")
     # With clipping, each setting has its own limit; without it, all have the same.
     for limit in sorted({start.limit for start in starts if np.isfinite(start.limit)})[:1]:
@@ -167,10 +169,10 @@ def _draw_lags(
     colours: Mapping[int, np.ndarray],
 ) -> None:
     axes.set(title="Gradient by lag at the start", xlabel="lag (samples)")
-    axes.set(ylabel="norm of d error(t) / d h(t − lag)", xscale="log", yscale="log")
+    axes.set(ylabel="gradient norm", xscale="log", yscale="log")
     axes.grid(axis="y")
     first = [measured.iloc[0] for measured in dynamics]
-    axes.set_xlim(1, max(2, *(max(row["lags"], default=2) for row in first)))
+    longest = 2
     for size, colour in colours.items():
         own = [
             row
@@ -182,9 +184,12 @@ def _draw_lags(
             with np.errstate(divide="ignore"):
                 means = np.exp(np.log(norms).mean(axis=0))
             shown = np.isfinite(means) & (means > LEAST_GRADIENT)
-            axes.plot(np.asarray(own[0]["lags"])[shown], means[shown], style, color=colour, lw=1.5)
+            lags = np.asarray(own[0]["lags"])[shown]
+            longest = max(longest, *lags, 2)
+            axes.plot(lags, means[shown], style, color=colour, lw=1.5)
+    axes.set_xlim(1, longest * 1.1)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda lag, _: f"{lag:,.0f}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda norm, _: _power_of_ten(norm)))
-    legend = "line: median, dotted: 90th percentile,\nnot drawn below "
-    axes.text(0.98, 0.97, legend + _power_of_ten(LEAST_GRADIENT), color=FAINT, ha="right", va="top",
-              transform=axes.transAxes, bbox={"fc": "white", "ec": "none", "pad": 1})  # fmt: skip
+    legend = "line: median\ndotted: 90th percentile\nnot drawn below "
+    axes.text(0.03, 0.04, legend + _power_of_ten(LEAST_GRADIENT), color=FAINT,
+              transform=axes.transAxes)  # fmt: skip

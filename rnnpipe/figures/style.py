@@ -25,6 +25,8 @@ INK, FAINT, GRID = "#2b2f33", "#6f767d", "#e3e5e8"
 RECIPES = ("#009E73", "#AA3377", "#E69F00", "#56B4E9", "#6A51A3", "#8C6D31")
 # What they are to a reader who prefers dark colours; the ground is that of the page's cards.
 DARK = {"#ffffff": "#1d2125", INK: "#e4e7ea", FAINT: "#a0a8b0", GRID: "#363c42"}
+# The part of the colour map viridis for hidden sizes; its light end cannot be seen on white.
+SHADES = (0.05, 0.6)
 MARKERS = "osD^vPp"  # one more than colours, so that a pair of colour and marker repeats late
 
 STYLE = {
@@ -158,7 +160,8 @@ def _dark_too(svg: str) -> str:
     """Add to an SVG what a reader who prefers dark colours sees instead.
 
     Ink and ground change places. Any other colour that has too little contrast with the dark ground
-    is mixed with white until it has the 3 : 1 of WCAG 2.2, criterion 1.4.11.
+    is mixed with white until it has 4 : 1. WCAG 2.2, criterion 1.4.11, asks for 3 : 1; lines are
+    thin.
     """
     rules = []
     for colour in sorted(set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", svg))):
@@ -178,7 +181,7 @@ def _lightened(colour: str) -> str:
     rgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
     ground = _luminance(np.array([int(DARK["#ffffff"][i : i + 2], 16) / 255 for i in (1, 3, 5)]))
     white = 0.0
-    while (_luminance(mixed := rgb + white * (1 - rgb)) + 0.05) / (ground + 0.05) < 3:
+    while (_luminance(mixed := rgb + white * (1 - rgb)) + 0.05) / (ground + 0.05) < 4:
         white += 0.05
     return "#" + "".join(f"{round(255 * part):02x}" for part in mixed)
 
