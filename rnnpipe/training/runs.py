@@ -177,9 +177,8 @@ def save_run(
         "risen_at": run.risen_at,
         "version": VERSION,
         "git_commit": commit,
-        "training": digest,
     }
-    _write_summary(about, folder)
+    _write_summary(about | ({"training": digest} if digest else {}), folder)
 
 
 def _write_summary(about: Mapping[str, Any], folder: Path) -> None:

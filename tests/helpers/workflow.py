@@ -1,10 +1,14 @@
 """The workflow as its users run it: real Snakemake, real files, in temporary folders."""
 
+import atexit
 import copy
+import functools
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import yaml
@@ -69,16 +73,24 @@ def snakemake(folder, *arguments, config=None, check=True, env=None):
     """Run Snakemake as a user does, in `folder`; return its output."""
     if config is not None:
         (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
-    run = subprocess.run(
-        command(*arguments),
-        cwd=folder,
-        env=os.environ | (env or {}),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert not check or run.returncode == 0, run.stdout
-    return run.stdout if check else (run.returncode, run.stdout)
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace") as said:
+        options, process = command(*arguments)[3:], server()
+        asked = [str(folder), options, os.environ | (env or {}), said.name]
+        process.stdin.write(json.dumps(asked) + "\n")
+        process.stdin.flush()
+        status, output = int(process.stdout.readline()), said.read()
+    assert not check or status == 0, output
+    return output if check else (status, output)
+
+
+@functools.cache
+def server():
+    """The process whose forks run Snakemake; it ends with this one."""
+    path = Path(__file__).with_name("forking.py")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen([sys.executable, str(path)], text=True, **pipes)
+    atexit.register(process.stdin.close)
+    return process
 
 
 def command(*arguments):
@@ -91,10 +103,10 @@ def planned(folder, config):
     return jobs_in(snakemake(folder, "--dry-run", config=config))
 
 
-def ran(folder):
-    """The jobs of the last run in a folder, in the same form."""
+def ran(folder, which=-1):
+    """The jobs of the last run in a folder, or of another one, in the same form."""
     logs = sorted((folder / ".snakemake/log").glob("*.log"))
-    return jobs_in(logs[-1].read_text("utf-8"))
+    return jobs_in(logs[which].read_text("utf-8"))
 
 
 def jobs_in(output):

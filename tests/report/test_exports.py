@@ -80,8 +80,7 @@ PAPER = r"""\documentclass[10pt,%s]{article}
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="has no LaTeX")
-@pytest.mark.parametrize("layout", ["onecolumn", "twocolumn"])
-@pytest.mark.parametrize("held_out", [False, True])
+@pytest.mark.parametrize(("layout", "held_out"), [("onecolumn", False), ("twocolumn", True)])
 def test_the_tables_fit_a_column_of_a_paper(results, tmp_path, layout, held_out):
     def many(table):
         """Five recipes with seven seeds each: 70 settings, more than a page."""
