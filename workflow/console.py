@@ -34,8 +34,6 @@ CHATTER = (
     "Updating checkpoint",
     "Using shell",
     "WorkflowError:\nAt least one job",
-    # The last line of a script that failed, which has printed its own message before.
-    "RuleException:\nCalledProcessError",
 )
 CHECKPOINTS = ("experiment", "held_out")
 TARGETS = ("all", "windows", "models", "reconstructions")  # rules that make nothing
@@ -82,7 +80,7 @@ class Console(LogHandlerBase):
         self._finished: list[str] = []
         self._targets = 0
         self._total: int | None = None
-        self._closed = threading.Event()
+        self._closed, self._writing = threading.Event(), threading.Lock()
         threading.Thread(target=self._report_progress, daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -117,7 +115,10 @@ class Console(LogHandlerBase):
             ]
         elif event in (None, LogEvent.ERROR):
             said = record.getMessage() if record.msg else ""
-            return [said] if said.strip() and not said.startswith(CHATTER) else []
+            # A script that fails by itself has said why; one that was killed could not.
+            known = said.startswith("RuleException:\nCalledProcessError")
+            known = known and said.rstrip().endswith("exit status 1.")
+            return [said] if said.strip() and not known and not said.startswith(CHATTER) else []
         return []
 
     def _announce(self, stats: dict[str, int]) -> str:
@@ -165,7 +166,7 @@ class Console(LogHandlerBase):
                     self._write(line)
 
     def _write(self, line: str, end: str = "\n") -> None:
-        with self.lock or threading.RLock():
+        with self._writing:
             self._stream.write(("\r\x1b[K" if self._bar else "") + line + end)
             self._stream.flush()
 
@@ -197,6 +198,8 @@ def result_of(job: Job) -> str:
     """What a training ended with; nothing for another job."""
     summary = next((path for path in job.output if path.endswith("run.json")), None)
     if summary is None:
+        return ""
+    if not Path(summary).exists():  # it is on another machine's disk
         return ""
     run = json.loads(Path(summary).read_text("utf-8"))
     if "taken_over_from" in run:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,12 +11,12 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from rnnpipe.figures.style import (
     INK,
-    SHADES,
     draw_legend,
     drawing,
     inches,
     legend_inches,
     plain_log_ticks,
+    size_colours,
 )
 
 DOTTED = (0, (1, 1))
@@ -53,8 +52,7 @@ def plot_training_curves(
     }
     recipes = list(dict.fromkeys(recipe for recipe, _, _ in histories))
     sizes = sorted({hidden for _, hidden, _ in histories})
-    shades = matplotlib.colormaps["viridis"](np.linspace(*SHADES, len(sizes)))
-    colours = dict(zip(sizes, shades, strict=True))
+    colours = size_colours(sizes)
     width = inches(width_mm)
     columns = max(1, min(3, len(recipes), int((width - 0.9) / 2)))
     blocks = -(-len(recipes) // columns)

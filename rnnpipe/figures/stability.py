@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,13 +13,13 @@ from rnnpipe.figures.curves import thinned
 from rnnpipe.figures.style import (
     FAINT,
     INK,
-    SHADES,
     draw_legend,
     drawing,
     inches,
     legend_inches,
     plain_log_ticks,
     side_by_side,
+    size_colours,
 )
 from rnnpipe.findings.stability import Start
 
@@ -54,8 +53,7 @@ def plot_stability(
         Width, for a paper.
     """
     sizes = sorted({start.setting.hidden_size for start in starts})
-    shades = matplotlib.colormaps["viridis"](np.linspace(*SHADES, len(sizes)))
-    colours = dict(zip(sizes, shades, strict=True))
+    colours = size_colours(sizes)
 
     width = inches(width_mm)
     legend = legend_inches(len(sizes) + 2, width)

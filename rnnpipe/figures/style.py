@@ -66,6 +66,12 @@ def recipe_colours(recipes: Sequence[str]) -> dict[str, tuple[str, str]]:
     }
 
 
+def size_colours(sizes: Sequence[int]) -> dict[int, np.ndarray]:
+    """Colour of each hidden size, from dark to light."""
+    shades = matplotlib.colormaps["viridis"](np.linspace(*SHADES, len(sizes)))
+    return dict(zip(sizes, shades, strict=True))
+
+
 def plain_log_ticks(axes: Axes, floor: float = 0.0) -> None:
     """Write ticks as plain decimals; at 1, 2 and 5 if the axis spans few decades.
 

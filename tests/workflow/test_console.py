@@ -95,6 +95,9 @@ def test_a_divergence_a_failure_and_jobs_that_need_not_run_are_said(tmp_path):
     shown.emit(record(LogEvent.PROGRESS, done=1, total=5))
     shown.emit(record(LogEvent.PROGRESS, done=2, total=3))
     shown.emit(record(LogEvent.JOB_ERROR, jobid=2, rule_name="reconstruct", log=["a.log"]))
+    failed = "RuleException:\nCalledProcessError in file \"a.smk\", line 2:\nCommand 'x' "
+    shown.emit(record(LogEvent.ERROR, failed + "returned non-zero exit status 1."))
+    shown.emit(record(LogEvent.ERROR, failed + "died with <Signals.SIGKILL: 9>."))
     shown.emit(record(None, "Select jobs to execute..."))
     shown.emit(record(None, "rnnpipe was here"))
     shown.close()
@@ -103,5 +106,6 @@ def test_a_divergence_a_failure_and_jobs_that_need_not_run_are_said(tmp_path):
         "train note h5 s0: diverged at update 7, 0 s, 1 of 4",
         "The same speech is selected as before: 2 jobs need not run.",
         "reconstruct note h5 s0 failed; see a.log",
+        *(failed + "died with <Signals.SIGKILL: 9>.").splitlines(),
         "rnnpipe was here",
     ]

@@ -27,12 +27,11 @@ from rnnpipe.windows.series import load_series
 with job(snakemake):
     experiment, named = Experiment.load(snakemake.input.experiment), snakemake.wildcards
     setting = Setting(named.recipe, int(named.hidden), int(named.seed))
-    recipe, device = (
-        Recipe.from_config(snakemake.params.recipe),
-        choose_device(snakemake.params.device),
-    )
+    recipe = Recipe.from_config(snakemake.params.recipe)
+    device = choose_device(snakemake.params.device)
     digest = digest_of_training(recipe, experiment, setting, str(device))
     folder = Path(snakemake.output.model).parent
+    # These two keys are no params of the rule: a change of them trains nothing again.
     in_use = snakemake.config["experiment"]["recipes"]
     old_name = take_over(digest, setting, folder.parents[2], in_use)
     if old_name:
