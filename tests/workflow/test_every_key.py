@@ -1,4 +1,4 @@
-"""Every key of config.yaml, changed: exactly these jobs run again.
+"""Every key of config.yaml, changed: exactly these jobs run again, and the README says so.
 
 The jobs are those that a dry run plans. It cannot know whether another way to select or to cut the
 corpus comes out with the same speech; tests/workflow/test_reruns.py shows that nothing runs again
@@ -6,6 +6,7 @@ in that case.
 """
 
 import dataclasses
+import re
 import shutil
 
 import pytest
@@ -107,6 +108,27 @@ def keys_of_the_default():
 def test_no_key_is_left_out():
     assert KEYS.keys() | {"corpus.root"} == keys_of_the_default()  # another root: test_reruns.py
     assert RECIPE.keys() == {field.name for field in dataclasses.fields(Recipe)}
+
+
+def test_the_readme_says_the_same():
+    table = (REPOSITORY / "README.md").read_text().split("\n## What runs again")[1]
+    said, groups = {}, {"the results": set(GATHERING), "all that follows": {"baselines", *NETWORKS}}
+    for keys, text in re.findall(r"^\| ([^|\n]+) \| ([^|\n]+) \|$", table, re.M):
+        row = {"report"} | quoted(text)
+        row |= {job for words, jobs in groups.items() if words in text for job in jobs}
+        groups["the same"] = row  # to the row below
+        said |= dict.fromkeys(quoted(keys) or {keys}, row)
+    follows = {key: set(jobs) for key, (_, jobs) in KEYS.items()}
+    follows |= {"a key of a recipe": set(CLIPPED), "corpus.root": set(FROM_SPEECH)}
+    follows["train.device"] = set(NETWORKS)
+    # The values above leave settings out and add none, so that there is nothing to train.
+    for key in ("experiment.recipes", "experiment.restrict"):
+        follows[key] |= set(CLIPPED)
+    assert {key: said[key] for key in follows} == follows
+
+
+def quoted(text):
+    return set(re.findall(r"`([a-z_.]+)`", text))
 
 
 @pytest.mark.parametrize("key", KEYS)
