@@ -57,13 +57,14 @@ def plot_mse_over_hidden_size(
     panel = 3.0 if columns > 1 else 2.2
     height = rows * (above + panel + below) + legend
     with drawing(path, width_mm, height) as figure:
-        panels = figure.subplots(rows, columns).ravel()
+        panels = figure.subplots(rows, columns, sharey=True).ravel()
         across = (width - 2.0 - between * (columns - 1)) / columns
         figure.subplots_adjust(
             left=0.75 / width, right=1 - 1.25 / width,
             bottom=below / height, top=1 - (above + legend) / height,
             wspace=between / across, hspace=(above + below) / panel,
         )  # fmt: skip
+        lines: dict[Axes, dict[str, float]] = {}
         for axes, (reconstruction, name) in zip(panels, RECONSTRUCTIONS.items(), strict=True):
             axes.set_title(name, pad=16)
             axes.set_xscale("log")
@@ -84,7 +85,16 @@ def plot_mse_over_hidden_size(
                     figure.dpi_scale_trans,
                 )
                 _draw_recipe(axes, here[here["recipe"] == recipe], colour, marker, aside)
-            _label_baselines(axes, baselines[baselines["reconstruction"] == reconstruction])
+            of = baselines[baselines["reconstruction"] == reconstruction]
+            lines[axes] = {
+                row.recipe.removeprefix(BASELINE): float(row.nmse)
+                for row in of.itertuples()
+                if 0 < row.nmse < np.inf
+            }
+            _draw_baselines(axes, lines[axes])
+        plain_log_ticks(panels[0])  # of all: they share their axis
+        for axes, values in lines.items():
+            _name_baselines(axes, values)
 
         handles = [
             Line2D([], [], color=colour, marker=marker, label=recipe)
@@ -130,19 +140,16 @@ def _draw_recipe(
     )  # fmt: skip
 
 
-def _label_baselines(axes: Axes, baselines: pd.DataFrame) -> None:
-    """Draw horizontal lines, with names to the right of the axes, moved apart if too close."""
-    values = {
-        row.recipe.removeprefix(BASELINE): float(row.nmse)
-        for row in baselines.itertuples()
-        if 0 < row.nmse < np.inf
-    }
+def _draw_baselines(axes: Axes, values: dict[str, float]) -> None:
+    """Draw horizontal lines, and make room for them."""
     for value in values.values():
         axes.axhline(value, color=FAINT, lw=1, ls=(0, (4, 3)), zorder=0.9)
     axes.margins(y=0.1)
     axes.autoscale_view(scalex=False)
-    plain_log_ticks(axes)
 
+
+def _name_baselines(axes: Axes, values: dict[str, float]) -> None:
+    """Write names to the right of the finished axes, moved apart if too close."""
     low, high = np.log10(axes.get_ylim())
     heights = {name: (np.log10(value) - low) / (high - low) for name, value in values.items()}
     for (name, height), place in zip(

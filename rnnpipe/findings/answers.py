@@ -128,7 +128,7 @@ class Ladder:
         What its result means.
     rungs : sequence of Rung
         Sorted by NMSE; `whose` is "ours", "note" or "baseline", and `at` is the position on a
-        logarithmic scale, in per cent of its width.
+        logarithmic scale that all ladders share, in per cent of its width.
     """
 
     kind: str
@@ -138,10 +138,37 @@ class Ladder:
     rungs: Sequence[Rung]
 
 
-def ladder(everyone: Standings, kind: str, *, note: bool) -> Ladder:
-    """Compare the best setting of one kind with the baselines and, if `note`, with the note."""
-    leader = everyone.best(kind)
-    marks = means.baseline_nmse(everyone.means, kind)
+def ladders(everyone: Standings, *, note: bool) -> list[Ladder]:
+    """Compare the best setting of each kind with the baselines and, if `note`, with the note.
+
+    All ladders have one scale, so that a mark in one can be compared with a mark in another.
+    """
+    leaders = {kind: everyone.best(kind) for kind in RECONSTRUCTIONS}
+    marks = {kind: means.baseline_nmse(everyone.means, kind) for kind in RECONSTRUCTIONS}
+    found = {kind: _marked(kind, leaders[kind], marks[kind], note) for kind in RECONSTRUCTIONS}
+    scale = [math.log10(nmse) for rungs in found.values() for _, nmse, _, _ in rungs]
+    # The scale is at least a tenth of a decade wide, so that unimportant differences stay small.
+    low = min(scale, default=0)
+    width = max(max(scale, default=0) - low, 0.1)
+    return [
+        Ladder(
+            kind,
+            leaders[kind],
+            everyone.where,
+            _sentence(everyone, kind, leaders[kind], marks[kind]),
+            [
+                Rung(name, text, whose, round(100 * (math.log10(nmse) - low) / width, 1))
+                for name, nmse, text, whose in rungs
+            ],
+        )
+        for kind, rungs in found.items()
+    ]
+
+
+def _marked(
+    kind: str, leader: Standing | None, marks: Mapping[str, float], note: bool
+) -> list[tuple[str, float, str, str]]:
+    """Name, NMSE, its text, and whose it is, from the lowest to the highest."""
     rungs = [(name, value, significant(value), "baseline") for name, value in marks.items()]
     if leader is not None:
         value = leader.judged[kind].nmse
@@ -151,21 +178,7 @@ def ladder(everyone: Standings, kind: str, *, note: bool) -> Ladder:
         published = NOTE[kind]
         value = float(np.exp(np.mean(np.log(published))))
         rungs.append(("the 2014 note", value, "–".join(f"{end:g}" for end in published), "note"))
-    rungs = sorted((rung for rung in rungs if 0 < rung[1] < math.inf), key=lambda rung: rung[1])
-    scale = [math.log10(rung[1]) for rung in rungs]
-    # The scale is at least a tenth of a decade wide, so that unimportant differences stay small.
-    low = min(scale, default=0)
-    width = max(max(scale, default=0) - low, 0.1)
-    return Ladder(
-        kind,
-        leader,
-        everyone.where,
-        _sentence(everyone, kind, leader, marks),
-        [
-            Rung(name, text, whose, round(100 * (at - low) / width, 1))
-            for (name, _, text, whose), at in zip(rungs, scale, strict=True)
-        ],
-    )
+    return sorted((rung for rung in rungs if 0 < rung[1] < math.inf), key=lambda rung: rung[1])
 
 
 def _sentence(

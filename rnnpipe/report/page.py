@@ -12,7 +12,7 @@ import yaml
 
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
-from rnnpipe.findings.answers import Ladder, ThenAndNow, advise, ladder, then_and_now
+from rnnpipe.findings.answers import Ladder, ThenAndNow, advise, ladders, then_and_now
 from rnnpipe.findings.rates import VERY_CLOSE
 from rnnpipe.findings.stability import Cure, Start, answer, subject
 from rnnpipe.findings.standings import CLOSE, LEVEL, Standing, Standings, standings
@@ -184,7 +184,7 @@ def write_report(
 
     trained = mse.loc[mse["set"] == "train", "utterance"].unique()
     note = set(trained) == {NOTE_UTTERANCE}
-    ladders = [ladder(everyone, kind, note=note) for kind in RECONSTRUCTIONS]
+    cards = ladders(everyone, note=note)
     now = then_and_now(mse, settings)
 
     page = _environment().get_template("report.html.j2").render(
@@ -209,7 +209,7 @@ def write_report(
         held_out=counted(mse.loc[mse["set"] == "held_out", "utterance"].unique()),
         remarks=remarks,
         advice=advise(everyone),
-        answers=[(card, _strips(card, heard, run_folders)) for card in ladders],
+        answers=[(card, _strips(card, heard, run_folders)) for card in cards],
         then_and_now=now,
         then_and_now_strips=_free_runs(now, heard, run_folders) if now else [],
         anchors={section.setting: section.anchor for section in sections},

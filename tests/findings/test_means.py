@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnpipe.findings.answers import NO_VALUE, advise
+from rnnpipe.findings.answers import NO_VALUE, advise, ladders
 from rnnpipe.findings.means import baseline_nmse, best, mean_over_utterances
 from rnnpipe.findings.remarks import remarks
 from rnnpipe.findings.standings import standings
@@ -102,3 +102,19 @@ def test_a_network_without_a_finite_error_is_not_left_out(value):
     own = means[means["recipe"] == "r"]
     assert (own["utterances"] == 2).all()
     assert not np.isfinite(own["nmse"].astype(float)).any()
+
+
+def test_the_marks_of_both_reconstructions_stand_on_one_scale():
+    table = mse({SPEECH: "train"})
+    ours = table["recipe"] == "r"
+    free = table["reconstruction"] == "free_running"
+    table.loc[~ours, "nmse"] = 1.0
+    table.loc[ours & ~free, "nmse"], table.loc[ours & free, "nmse"] = 0.001, 0.1
+    cards = ladders(standings(table, SETTINGS), note=False)
+    marks = {(card.kind, rung.whose): rung.at for card in cards for rung in card.rungs}
+    assert marks == {
+        ("teacher_forced", "ours"): 0.0,
+        ("free_running", "ours"): 66.7,  # two of three decades
+        ("teacher_forced", "baseline"): 100.0,
+        ("free_running", "baseline"): 100.0,
+    }
