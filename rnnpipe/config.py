@@ -165,10 +165,13 @@ def _number_in_text(text: Any, schema: Mapping[str, Any]) -> str:
 
 
 def one_spelling(value: Any, schema: Mapping[str, Any]) -> Any:
-    """Return a configuration with its keys in the order of the schema, and 20 for 20.0."""
+    """Return a configuration with its keys in the order of the schema, and 20 for 20.0.
+
+    Names that a user gives, which the schema does not know, follow in alphabetical order.
+    """
     if isinstance(value, Mapping):
         known = schema.get("properties", {})
-        order = [key for key in known if key in value] + [key for key in value if key not in known]
+        order = [key for key in known if key in value] + sorted(value.keys() - known.keys())
         return {key: one_spelling(value[key], known.get(key, {})) for key in order}
     if isinstance(value, list):
         return [one_spelling(item, {}) for item in value]

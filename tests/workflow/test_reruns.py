@@ -10,6 +10,7 @@ import time
 
 import pandas as pd
 import pytest
+import yaml
 from helpers.workflow import (
     ALL_SETTINGS,
     EXTRACTION,
@@ -22,6 +23,7 @@ from helpers.workflow import (
     changed,
     contents,
     downstream,
+    jobs_in,
     planned,
     ran,
     snakemake,
@@ -87,6 +89,15 @@ def test_keys_in_another_order_and_whole_numbers_with_a_point_run_nothing(run):
     config["reconstruct"]["limit"], config["report"]["zoom_ms"] = 20.0, 40.0
     config["experiment"]["restrict"] = None
     assert planned(run, config) == {}
+
+
+def test_keys_of_an_overlay_in_another_order_run_nothing(run):
+    (run / "config.yaml").write_text(yaml.safe_dump(TINY))
+    overlay = {key: TINY[key] for key in ("windows", "experiment", "recipes")}
+    overlay["recipes"] = dict(reversed(overlay["recipes"].items()))
+    for parts in (overlay, dict(reversed(overlay.items()))):
+        (run / "mine.yaml").write_text(yaml.safe_dump(parts, sort_keys=False))
+        assert jobs_in(snakemake(run, "--dry-run", "--configfile", "mine.yaml")) == {}
 
 
 def test_a_renamed_recipe_trains_nothing_again(finished, tmp_path):

@@ -98,7 +98,10 @@ try:
     given = given_on_command_line()
     update_config(config, given)
     check_config(config, schema, Sources(config_files(), given))
-    config |= one_spelling(config, schema)  # a job depends on values, not on how they are written
+    # A job depends on values, not on how they are written.
+    spelt = one_spelling(config, schema)
+    config.clear()  # keys would keep the order that they have
+    config |= spelt
     config["experiment"]["restrict"] = config["experiment"]["restrict"] or {}
     if config["train"].get("tensorboard") and find_spec("tensorboard") is None:
         raise RnnpipeError("train.tensorboard needs a package: pip install 'rnnpipe[tensorboard]'.")
