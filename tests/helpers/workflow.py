@@ -72,7 +72,9 @@ def changed(**sections):
 def snakemake(folder, *arguments, config=None, check=True, env=None):
     """Run Snakemake as a user does, in `folder`; return its output."""
     if config is not None:
-        (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False))
+        (folder / "config.yaml").write_text(
+            yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
+        )
     with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace") as said:
         options, process = command(*arguments)[3:], server()
         asked = [str(folder), options, os.environ | (env or {}), said.name]
