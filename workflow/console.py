@@ -145,7 +145,7 @@ class Console(LogHandlerBase):
         self._finished.clear()
         if self._total is not None and total < self._total:
             lines.append(
-                f"The same speech is selected as before: {self._total - total} jobs need not run."
+                f"The same speech is selected as before: {total} jobs instead of {self._total}."
             )
         self._total = total
         return lines

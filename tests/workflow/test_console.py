@@ -104,7 +104,7 @@ def test_a_divergence_a_failure_and_jobs_that_need_not_run_are_said(tmp_path):
     assert file.getvalue().splitlines() == [
         "4 jobs: 4 train",
         "train note h5 s0: diverged at update 7, 0 s, 1 of 4",
-        "The same speech is selected as before: 2 jobs need not run.",
+        "The same speech is selected as before: 2 jobs instead of 4.",
         "reconstruct note h5 s0 failed; see a.log",
         *(failed + "died with <Signals.SIGKILL: 9>.").splitlines(),
         "rnnpipe was here",
