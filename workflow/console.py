@@ -195,7 +195,10 @@ def name_of(about: dict[str, Any]) -> str:
 
 
 def result_of(job: Job) -> str:
-    """What a training ended with; nothing for another job."""
+    """What a training ended with, or how much was selected; nothing for another job."""
+    for path in map(Path, job.output):
+        if path.stem in CHECKPOINTS and path.exists():
+            return f"{len(json.loads(path.read_text('utf-8'))['utterances'])} selected, "
     summary = next((path for path in job.output if path.endswith("run.json")), None)
     if summary is None:
         return ""

@@ -22,6 +22,7 @@ def test_a_run_says_one_line_for_each_job(finished):
     names = [name for name, *_ in jobs]
     assert len(set(names)) == 34
     assert {"extract TRAIN-DR8", "dynamics clipped h5 s0", "report"} <= set(names)
+    assert ("experiment", "1 selected, ") in [(name, result) for name, result, _ in jobs]
     trained = {name: result for name, result, _ in jobs if name.startswith("train ")}
     assert len(trained) == 4
     assert all(re.fullmatch(r"MSE 0\.\d+, ", result) for result in trained.values())
