@@ -14,6 +14,9 @@ rule train:
         "results/logs/train/{recipe}-h{hidden}-s{seed}.log",
     benchmark:
         "results/benchmarks/train/{recipe}-h{hidden}-s{seed}.tsv"
+    # Trainings take longest. The short jobs that follow each of them fill the cores that the last
+    # trainings leave free; the other way round, the last training would run alone.
+    priority: 1
     threads: lambda wildcards: threads_to_train(wildcards.recipe)
     resources:
         mem_mb=2000,

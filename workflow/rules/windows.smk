@@ -89,7 +89,7 @@ checkpoint held_out:
     benchmark:
         "results/benchmarks/held_out.tsv"
     # No training needs it, but errors in it should be reported before trainings start.
-    priority: 1
+    priority: 2
     threads: 1
     resources:
         mem_mb=1000,
