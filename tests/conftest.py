@@ -8,6 +8,11 @@ os.environ["TRITON_INTERPRET"] = "1"
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+# The same examples in every run, however long a busy machine takes for one.
+settings.register_profile("rnnpipe", derandomize=True, deadline=None)
+settings.load_profile("rnnpipe")
 
 # Every test in these folders is slow; slow tests elsewhere are marked in their files.
 SLOW = {"workflow", "browser"}

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnpipe.corpus.phones import (
@@ -164,7 +164,6 @@ def test_an_unknown_inventory_or_phone_is_a_key_error():
         fold(segments("0 1 xx"), 48)
 
 
-@settings(derandomize=True, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(1, 9), st.sampled_from(PHONES)), max_size=12),
     st.sampled_from([48, 39]),

@@ -18,7 +18,7 @@ from rnnpipe.errors import CorpusError
 BLANKS = " \t\n\r\x1a"
 
 # Derandomised: the same examples on every machine, and no folder of examples on disk.
-steady = settings(derandomize=True, deadline=None, max_examples=200)
+thorough = settings(max_examples=200)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def label_file(tmp_path_factory):
 some_samples = arrays(np.int16, st.integers(1, 50))
 
 
-@steady
+@thorough
 @given(some_samples, st.sampled_from(["01", "10"]), st.sampled_from([512, 1024, 2048]))
 def test_whatever_is_written_as_sphere_is_read(folder, samples, order, header_size):
     data = sphere(
@@ -50,7 +50,7 @@ def test_whatever_is_written_as_sphere_is_read(folder, samples, order, header_si
     assert read(folder, data).tolist() == samples.tolist()
 
 
-@steady
+@thorough
 @given(st.binary(min_size=1, max_size=50))
 def test_whatever_is_written_as_mu_law_is_read(folder, codes):
     assert read(folder, mu_law(codes)).tolist() == MU_LAW[list(codes)].tolist()
@@ -65,7 +65,7 @@ chunks = st.lists(
 ).map(b"".join)
 
 
-@steady
+@thorough
 @given(some_samples, st.sampled_from([16, 24, 32]), chunks, chunks, chunks)
 def test_whatever_is_written_as_riff_is_read(folder, samples, bits, first, second, third):
     lower_bytes = bytes([0x7F] * (bits // 8 - 2))
@@ -74,7 +74,7 @@ def test_whatever_is_written_as_riff_is_read(folder, samples, bits, first, secon
     assert read(folder, data).tolist() == samples.tolist()
 
 
-@steady
+@thorough
 @given(st.sampled_from(list(GOOD.values())), st.data())
 def test_no_file_that_was_cut_short_is_read(folder, data, cut):
     data = data.rstrip(b"\0")  # the last chunk's padding byte may be missing
@@ -83,7 +83,7 @@ def test_no_file_that_was_cut_short_is_read(folder, data, cut):
         read(folder, data[:length])
 
 
-@steady
+@thorough
 @given(
     st.sampled_from(["", "NIST_1A\n   1024\n", "RIFF\x10\0\0\0WAVE", "RIFF\x10\0\0\0WAVEfmt "]),
     st.binary(max_size=1200),
@@ -104,7 +104,7 @@ HEADERS = {
 }
 
 
-@settings(steady, max_examples=600)
+@settings(max_examples=600)
 @given(st.sampled_from(list(HEADERS)), st.data())
 def test_a_damaged_byte_of_a_header_changes_nothing_or_is_a_corpus_error(folder, name, damage):
     data, header_size, expected = HEADERS[name]
@@ -114,7 +114,7 @@ def test_a_damaged_byte_of_a_header_changes_nothing_or_is_a_corpus_error(folder,
     assert samples is None or samples.tolist() == expected.tolist()
 
 
-@steady
+@thorough
 @given(
     st.sampled_from(
         "channel_count sample_count sample_rate sample_n_bytes sample_coding sample_sig_bits "
@@ -147,7 +147,7 @@ label_texts = lines.map(lambda rows: "\n".join(" ".join(row) for row in rows).en
 
 
 @pytest.mark.slow
-@settings(steady, max_examples=400)
+@settings(max_examples=400)
 @given(st.one_of(st.binary(max_size=80), label_texts))
 @example(b"0 9 she\x1c\n9 12 had")
 @example("0 9 she\u2028had".encode())
@@ -183,7 +183,7 @@ marks = st.sampled_from([b"", b"\xef\xbb\xbf"])
 endings = st.sampled_from(["", "\n", "\n\n", " \n\t\n", "\n\x1a"])
 
 
-@steady
+@thorough
 @given(
     st.lists(st.integers(0, 10_000), min_size=2, max_size=20, unique=True).map(sorted),
     st.lists(st.sampled_from(PHONES), min_size=19, max_size=19),
@@ -206,7 +206,7 @@ written = st.text(
 )
 
 
-@steady
+@thorough
 @given(
     st.lists(st.tuples(st.integers(0, 99), st.integers(1, 99), written), min_size=1, max_size=9),
     line_ends,
@@ -220,7 +220,7 @@ def test_words_are_read_as_they_were_written(label_file, rows, line_end, mark, e
     assert read_words(label_file) == words
 
 
-@steady
+@thorough
 @given(st.lists(written, min_size=1, max_size=9).map(" ".join), line_ends, marks, endings)
 def test_a_sentence_is_read_as_it_was_written(label_file, sentence, line_end, mark, ending):
     text = f"0 100 {sentence}{ending}"

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import integers, permutations
 
 from rnnpipe.findings.answers import NO_VALUE, advise, ladders
 from rnnpipe.findings.means import baseline_nmse, best, mean_over_utterances
@@ -118,3 +120,24 @@ def test_the_marks_of_both_reconstructions_stand_on_one_scale():
         ("teacher_forced", "baseline"): 100.0,
         ("free_running", "baseline"): 100.0,
     }
+
+
+@settings(max_examples=12)
+@given(order=permutations(range(6)), seed=integers(0, 99))
+def test_means_and_answers_do_not_depend_on_the_order_of_the_utterances(order, seed):
+    names = [f"TRAIN/DR1/FABC0/SX{i}" for i in (1, 3, 4, 5, 6)] + [SILENT]
+    table = mse(dict.fromkeys(names, "train"), recipes=("baseline:silence", "r", "s"))
+    drawn = np.random.default_rng(seed).uniform(0.1, 2, len(table))
+    table["nmse"], table["mse"] = table["nmse"] * drawn, table["mse"] * drawn
+    table.loc[table["recipe"] == "s", ["hidden_size", "seed"]] = 7
+    place = {names[i]: rank for rank, i in enumerate(order)}
+    both = pd.concat([SETTINGS, SETTINGS.assign(recipe="s", hidden_size=7, seed=7)])
+    found = []
+    for rows in (table, table.sort_values("utterance", key=lambda name: name.map(place))):
+        rows = rows.sort_values("recipe", kind="stable")  # the settings keep their order
+        everyone = standings(rows, both)
+        means = mean_over_utterances(rows).set_index(["recipe", "reconstruction"]).sort_index()
+        said = [*advise(everyone), *(card.sentence for card in ladders(everyone, note=False))]
+        found.append((means, said, best(mean_over_utterances(rows), "free_running")))
+    pd.testing.assert_frame_equal(found[0][0], found[1][0])
+    assert found[0][1:] == found[1][1:]

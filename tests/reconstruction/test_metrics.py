@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis.strategies import floats, integers
 
 from rnnpipe.reconstruction.metrics import (
     horizon_ms,
@@ -100,6 +102,20 @@ def test_the_measures_bear_the_names_of_the_columns():
     assert found["mse"] == 1.0
     # Only the last of the four samples is wrong, and by more than a tenth of the energy, 5.
     assert found["horizon_ms"] == 3 / 16
+
+
+@given(offset=floats(-1e4, 1e4), gain=floats(0.01, 100), seed=integers(0, 99))
+def test_ratios_depend_neither_on_an_offset_nor_on_the_gain(offset, gain, seed):
+    rng = np.random.default_rng(seed)
+    target = rng.normal(size=900)
+    prediction = target + np.linspace(0, 1, 900) * rng.normal(size=900)
+    before = measure(target, prediction)
+    after = measure(gain * (target + offset), gain * (prediction + offset))
+    assert after["mse"] == pytest.approx(gain**2 * before["mse"])
+    for ratio in ("nmse", "snr_db", "horizon_ms"):
+        assert after[ratio] == pytest.approx(before[ratio])
+    louder = log_spectral_distance_db(gain * target, gain * prediction)
+    assert louder == pytest.approx(log_spectral_distance_db(target, prediction))
 
 
 SPEECH = np.random.default_rng(0).normal(size=800)

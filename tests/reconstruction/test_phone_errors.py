@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis.strategies import floats, integers
+from hypothesis import given, settings
+from hypothesis.strategies import floats, integers, permutations
 
 from rnnpipe.corpus.phones import Segment
 from rnnpipe.reconstruction.metrics import log_spectral_distance_db, mse, nmse
@@ -96,3 +96,18 @@ def test_means_by_phone_are_those_over_all_samples_of_it():
     assert np.isnan(classes.loc["silence", "spectral_db"])
     by_phone = mean_phone_errors(segments, "phone")
     assert by_phone["phone"].tolist() == ["s", "iy", "ae", "h#"]
+
+
+@settings(max_examples=24)
+@given(order=permutations(range(4)))
+def test_means_by_phone_do_not_depend_on_the_order_of_the_utterances(order):
+    about = {"recipe": "r", "hidden_size": 5, "seed": 0, "reconstruction": "free_running"}
+    tables = []
+    for utterance in range(4):
+        target, prediction = sounds(utterance)
+        rows = phone_errors(target[ORDER:], prediction[ORDER:], PHONES, ORDER)
+        tables.append(pd.DataFrame(rows).assign(**about, utterance=f"U{utterance}", set="train"))
+    for key in ("phone", "phone_class"):
+        before = mean_phone_errors(pd.concat(tables), key)
+        after = mean_phone_errors(pd.concat([tables[i] for i in order]), key)
+        pd.testing.assert_frame_equal(before, after)
