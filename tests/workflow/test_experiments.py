@@ -180,4 +180,4 @@ def test_snakemakes_own_report_has_the_figures_and_tables(finished):
 def test_the_default_experiment_is_sound(tmp_path):
     shutil.copy(REPOSITORY / "config.yaml", tmp_path)
     output = snakemake(tmp_path, "--dry-run")
-    assert re.search(r"^train +7$", output, re.MULTILINE)
+    assert re.search(r"^train +5$", output, re.MULTILINE)
