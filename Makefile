@@ -23,7 +23,7 @@ all: .venv/.installed
 	$(venv) -m snakemake --cores $(CORES) all
 
 test: .venv/.installed
-	$(venv) -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report term:skip-covered
+	$(venv) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.installed
 	$(venv) -m ruff check .

@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -54,6 +55,7 @@ NETWORKS = [f"results/runs/{r}/h{h}/s0" for r in ("note", "clipped") for h in (3
 ALL_SETTINGS = {(recipe, hidden, "0") for recipe in ("note", "clipped") for hidden in ("3", "5")}
 SHARDS = {(f"TRAIN-DR{region}",) for region in (1, 2, 4, 5, 6, 8)}
 SHARDS |= {("TEST-DR3",), ("TEST-DR7",)}
+REGIONS = ("TRAIN/DR1", "TRAIN/DR8")
 EXTRACTION = {"extract": SHARDS, "utterances": {()}}
 SELECTION = {"experiment": {()}, "held_out": {()}, "baselines": {()}}
 GATHERING = {
@@ -67,6 +69,12 @@ def changed(**sections):
     for section, keys in sections.items():
         config[section].update(keys)
     return config
+
+
+def copy_regions(finished, corpus):
+    """Copy two regions of the mini-TIMIT, a speaker each: enough where no more is asked for."""
+    for region in REGIONS:
+        shutil.copytree(finished / "results/corpus/mini-timit" / region, corpus / region)
 
 
 def snakemake(folder, *arguments, config=None, check=True, env=None):

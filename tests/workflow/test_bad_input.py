@@ -11,6 +11,7 @@ from helpers.workflow import (
     REPOSITORY,
     UTTERANCE,
     changed,
+    copy_regions,
     snakemake,
 )
 
@@ -52,7 +53,7 @@ def test_all_that_is_wrong_with_a_corpus_is_said_in_one_run(finished, tmp_path):
 
 def test_bad_utterances_are_left_out_and_listed_where_that_is_asked_for(finished, tmp_path):
     corpus = tmp_path / "corpus"
-    shutil.copytree(finished / "results/corpus/mini-timit", corpus)
+    copy_regions(finished, corpus)
     (corpus / "TRAIN/DR8/FXWH7/SI1023.PHN").unlink()
     cut_audio(corpus)
     config = changed(
@@ -61,12 +62,12 @@ def test_bad_utterances_are_left_out_and_listed_where_that_is_asked_for(finished
         windows={"inventory": 39},
     )
     printed = snakemake(tmp_path, "all", config=config)
-    assert printed.count("rnnpipe: left out 2 of 80 utterances, and results/corpus/rej") == 1
+    assert printed.count("rnnpipe: left out 2 of 20 utterances, and results/corpus/rej") == 1
     rejected = pd.read_csv(tmp_path / "results/corpus/rejected.csv")
     assert sorted(rejected["utterance"]) == [UTTERANCE, "TRAIN/DR8/FXWH7/SI1023"]
     assert rejected["text"].str.contains("SI102[23]").all()
     good = pd.read_parquet(tmp_path / "results/corpus/utterances.parquet")
-    assert len(good) == 78
+    assert len(good) == 18
     page = (tmp_path / "results/report.html").read_text()
     assert "Utterances left out of the corpus (2)" in page
     model = Network.load(tmp_path / "results/runs/clipped/h3/s0/model.safetensors")

@@ -15,13 +15,14 @@ from helpers.workflow import (
     ALL_SETTINGS,
     EXTRACTION,
     GATHERING,
+    REGIONS,
     REPOSITORY,
     SELECTION,
-    SHARDS,
     TINY,
     UTTERANCE,
     changed,
     contents,
+    copy_regions,
     downstream,
     jobs_in,
     planned,
@@ -144,7 +145,7 @@ def test_the_same_speech_by_another_way_runs_nothing_after_the_selection(
 
 
 def test_only_speech_that_is_selected_trains_again(finished, tmp_path):
-    shutil.copytree(finished / "results/corpus/mini-timit", tmp_path / "corpus")
+    copy_regions(finished, tmp_path / "corpus")
     only = {"recipes": ["clipped"], "hidden_sizes": [3]}
     config = changed(corpus={"root": "corpus"}, experiment=only)
     snakemake(tmp_path, "models", config=config)
@@ -180,7 +181,7 @@ def test_another_corpus_runs_everything(run, tmp_path):
 @pytest.mark.parametrize("spelling", ["{}/", "{}//", "{}/.", "{}/TRAIN/.."])
 def test_a_folder_in_another_spelling_is_no_other_corpus(finished, tmp_path, spelling):
     corpus = tmp_path / "corpus"
-    shutil.copytree(finished / "results/corpus/mini-timit", corpus)
+    copy_regions(finished, corpus)
     snakemake(tmp_path, "windows", config=changed(corpus={"root": str(corpus)}))
     config = changed(corpus={"root": spelling.format(corpus)})
     assert "Nothing to be done" in snakemake(tmp_path, "windows", "--dry-run", config=config)
@@ -188,7 +189,7 @@ def test_a_folder_in_another_spelling_is_no_other_corpus(finished, tmp_path, spe
 
 def test_a_new_speaker_extracts_one_shard(finished, tmp_path):
     region = tmp_path / "corpus/TRAIN/DR8"
-    shutil.copytree(finished / "results/corpus/mini-timit", tmp_path / "corpus")
+    copy_regions(finished, tmp_path / "corpus")
     config = changed(corpus={"root": "corpus"})
     snakemake(tmp_path, "windows", config=config)
     times = region.stat()
@@ -197,22 +198,22 @@ def test_a_new_speaker_extracts_one_shard(finished, tmp_path):
     snakemake(tmp_path, "windows")
     assert ran(tmp_path)["extract"] == {("TRAIN-DR8",)}
     table = pd.read_parquet(tmp_path / "results/corpus/utterances.parquet")
-    assert len(table) == 90
+    assert len(table) == 30
 
 
 @pytest.mark.parametrize("what", ["TRAIN/DR8/FXWH7", "TRAIN/DR8", "TRAIN"])
 def test_a_folder_dated_in_the_future_is_extracted_and_once_only(finished, tmp_path, what):
-    shutil.copytree(finished / "results/corpus/mini-timit", tmp_path / "corpus")
+    copy_regions(finished, tmp_path / "corpus")
     folder = tmp_path / "corpus" / what
     later = time.time() + 1e8
     os.utime(folder, (later, later))
     snakemake(tmp_path, "windows", config=changed(corpus={"root": "corpus"}))
-    assert len(list((tmp_path / "results/windows").glob("*.parquet"))) == len(SHARDS)
+    assert len(list((tmp_path / "results/windows").glob("*.parquet"))) == len(REGIONS)
     assert "Nothing to be done" in snakemake(tmp_path, "windows")
 
 
 def test_a_hidden_file_is_nothing_and_an_edited_one_is_extracted_again(finished, tmp_path):
-    shutil.copytree(finished / "results/corpus/mini-timit", tmp_path / "corpus")
+    copy_regions(finished, tmp_path / "corpus")
     snakemake(tmp_path, "windows", config=changed(corpus={"root": "corpus"}))
     for folder in ("TRAIN/DR8/FXWH7", "TRAIN/DR8", "."):
         (tmp_path / "corpus" / folder / ".DS_Store").write_bytes(b"view")
@@ -225,7 +226,8 @@ def test_a_hidden_file_is_nothing_and_an_edited_one_is_extracted_again(finished,
 
 
 def test_a_new_speaker_of_a_flat_copy_extracts_one_shard(finished, tmp_path):
-    for speaker in (finished / "results/corpus/mini-timit").glob("T*/DR*/*"):
+    mini = finished / "results/corpus/mini-timit"
+    for speaker in (folder for region in REGIONS for folder in (mini / region).iterdir()):
         flat = f"{speaker.parent.name}-{speaker.name}".lower()
         shutil.copytree(speaker, tmp_path / "corpus" / flat)
     config = changed(corpus={"root": "corpus"})
@@ -236,9 +238,8 @@ def test_a_new_speaker_of_a_flat_copy_extracts_one_shard(finished, tmp_path):
 
 
 def test_no_windows_of_another_corpus_stay_behind(finished, tmp_path):
-    mini = finished / "results/corpus/mini-timit"
-    shutil.copytree(mini, tmp_path / "whole")
-    shutil.copytree(mini / "TRAIN/DR8", tmp_path / "part/TRAIN/DR8")
+    copy_regions(finished, tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole/TRAIN/DR8", tmp_path / "part/TRAIN/DR8")
     (tmp_path / "corpus").symlink_to("whole")
     config = changed(corpus={"root": "corpus"})
     snakemake(tmp_path, "windows", config=config)
@@ -251,7 +252,7 @@ def test_no_windows_of_another_corpus_stay_behind(finished, tmp_path):
     (tmp_path / "corpus").unlink()
     (tmp_path / "corpus").symlink_to("whole")
     snakemake(tmp_path, "windows")
-    assert len(list((tmp_path / "results/windows").iterdir())) == 8
+    assert len(list((tmp_path / "results/windows").iterdir())) == len(REGIONS)
 
 
 def test_a_comment_in_a_script_runs_nothing_and_an_older_version_of_training_is_named(
