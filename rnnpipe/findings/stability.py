@@ -168,14 +168,32 @@ def subject(starts: Sequence[Start]) -> str:
     return max(rises, key=rises.__getitem__)  # the first of equals
 
 
+def question(starts: Sequence[Start]) -> str:
+    """Ask what the experiment can answer: whether the error rises at all, or why it does.
+
+    Parameters
+    ----------
+    starts : sequence of Start
+        Of all settings.
+    """
+    recipe = subject(starts)
+    rising = _sizes_that_rise(starts, recipe)
+    if not rising:
+        more = len({start.setting.hidden_size for start in starts}) > 1
+        return f"Does the error go up{' with more hidden units' * more}?"
+    more = rising[0] > min(s.setting.hidden_size for s in starts if s.setting.recipe == recipe)
+    return f"Why does the error go up{' with more hidden units' * more}?"
+
+
 def answer(starts: Sequence[Start]) -> str:
     """Answer the question in a paragraph, from the measures at initialisation and what happened.
 
-    The question is about one recipe, see `subject`. Each explanation predicts, only from measures
+    Where no error rises, that is all. Otherwise the question is about one recipe, see `subject`.
+    Each explanation predicts, only from measures
     at initialisation, in which of its settings the error rises: those with a sharpness above the
     limit, or those with a Lyapunov exponent above 0. The explanation that is right more often is
-    chosen, and the settings for which it is wrong are named. If the limit of the recipe is not
-    known, the question stays open.
+    chosen, and the settings for which it is wrong are named. If hidden size alone is right as
+    often, that is said too. If the limit of the recipe is not known, the question stays open.
 
     Parameters
     ----------
@@ -185,23 +203,22 @@ def answer(starts: Sequence[Start]) -> str:
     recipe = subject(starts)
     own = [start for start in starts if start.setting.recipe == recipe]
     rising = [start for start in own if start.rises]
+    if not rising:
+        where = f": not in any of {len(starts)} settings" if len(starts) > 1 else ""
+        return f"No, it never rises{where}."
     said = [_what_happened(recipe, own, rising)]
     if any(math.isnan(start.limit) for start in own):
         said.append(
             "For its optimiser no limit of the sharpness is known, so whether the step is too "
             "large cannot be told from the curvature."
         )
-    elif rising:
+    else:
         said += _which_explains(own)
     said += [_gradients(own), _curvature(own)]
     return " ".join(said)
 
 
 def _what_happened(recipe: str, own: Sequence[Start], rising: Sequence[Start]) -> str:
-    if not rising:
-        if len(own) == 1:
-            return f"With {recipe} the error never rises."
-        return f"With {recipe} the error never rises, at any of {_count(own)}."
     text = f"With {recipe} the error rises at {_sizes(rising, own)} and at no other size or seed"
     if len(rising) == len(own):
         text = f"With {recipe} the error rises at each of {_count(own)}"
@@ -228,16 +245,32 @@ def _which_explains(own: Sequence[Start]) -> list[str]:
         ]
     winner = min(wrong, key=lambda kind: len(wrong[kind]))
     told = {
-        "step": f"It is not an exploding gradient but a step too large for the curvature: before "
-        f"training, sharpness above the limit predicts whether the error rises in {right['step']}, "
+        "step": f"It goes not with an exploding gradient but with a step too large for the "
+        f"curvature: before training, sharpness above the limit predicts whether the error rises in {right['step']}, "
         f"an exponent above 0 in {right['time']}.",
-        "time": f"The gradient explodes through time: before training, an exponent above 0 "
-        f"predicts whether the error rises in {right['time']}, sharpness above the limit in "
+        "time": f"It goes with a gradient that explodes through time: before training, an exponent "
+        f"above 0 predicts whether the error rises in {right['time']}, sharpness above the limit in "
         f"{right['step']}.",
     }
     missed = wrong[winner]
     fails = [f"The prediction fails at {_sizes(missed, own)}."] if missed else []
-    return [told[winner], *fails]
+    return [told[winner], *fails, *_rival(own, len(own) - len(missed))]
+
+
+def _rival(own: Sequence[Start], right: int) -> list[str]:
+    """Say so if a threshold of the hidden size alone is right as often."""
+    sizes = sorted({start.setting.hidden_size for start in own})
+    by_size = {
+        size: sum((start.setting.hidden_size >= size) == start.rises for start in own)
+        for size in sizes[1:]
+    }
+    if not by_size or max(by_size.values()) < right:
+        return []
+    size = max(by_size, key=by_size.__getitem__)
+    return [
+        f"That a network has {size} hidden units or more predicts it in {by_size[size]} of "
+        f"{_count(own)} too: to tell apart what goes together here takes an intervention."
+    ]
 
 
 def _gradients(own: Sequence[Start]) -> str:
@@ -334,9 +367,7 @@ def cures(
         Sorted by size, then by recipe.
     """
     recipe = subject(starts)
-    sizes = sorted(
-        {s.setting.hidden_size for s in starts if s.setting.recipe == recipe and s.rises}
-    )
+    sizes = _sizes_that_rise(starts, recipe)
     recipes = dict.fromkeys(start.setting.recipe for start in starts)
     rows = []
     for size in sizes:
@@ -363,6 +394,10 @@ def cures(
                     )
                 )
     return rows
+
+
+def _sizes_that_rise(starts: Sequence[Start], recipe: str) -> list[int]:
+    return sorted({s.setting.hidden_size for s in starts if s.setting.recipe == recipe and s.rises})
 
 
 def reached(history: pd.DataFrame, mse: float) -> float:

@@ -14,7 +14,7 @@ from rnnpipe.errors import RnnpipeError
 from rnnpipe.files import replacing
 from rnnpipe.findings.answers import Ladder, ThenAndNow, advise, ladders, then_and_now
 from rnnpipe.findings.rates import VERY_CLOSE
-from rnnpipe.findings.stability import Cure, Start, answer, subject
+from rnnpipe.findings.stability import Cure, Start, answer, question, subject
 from rnnpipe.findings.standings import CLOSE, LEVEL, Standing, Standings, standings
 from rnnpipe.findings.words import duration, significant, tenths
 from rnnpipe.reconstruction.sounds import read_sound
@@ -231,7 +231,9 @@ def write_report(
         drawn={name: _picture(figure) for name, figure in drawn.items()},
         training=rows.training(settings),
         why={
+            "question": question(starts),
             "recipe": subject(starts),
+            "rises": any(start.rises for start in starts),
             "answer": answer(starts),
             "settings": rows.verdicts(starts, settings),
             "cures": [rows.cure(row) for row in cures],

@@ -7,6 +7,7 @@ import pandas as pd
 from torch import Tensor
 
 from rnnpipe.model import Network
+from rnnpipe.training.rises import Rises, Seen
 from rnnpipe.training.runs import TrainedRun
 
 # A training error above this, in standardised units (silence has 1), does not recover: the run has
@@ -15,10 +16,8 @@ from rnnpipe.training.runs import TrainedRun
 DIVERGED_MSE = 1000.0
 
 # Training keeps a copy of the weights for `rnnpipe.dynamics` after these shares of its updates, and
-# around the first rise of the error. The error has risen when its mean over a pass through the
-# utterances is at least RISE times that of the lowest pass: more than batches vary by chance.
+# around the first rise of the error, see `rnnpipe.training.rises`.
 SNAPSHOTS = (0.0, 0.1, 0.5, 1.0)
-RISE = 2.0
 
 Snapshot = dict[str, Tensor]
 
@@ -36,9 +35,8 @@ class Row(NamedTuple):
 
 
 class Lowest(NamedTuple):
-    """The pass through the utterances with the lowest mean error before the first rise."""
+    """The update at the end of those with the lowest errors before the first rise."""
 
-    error: float
     update: int
     weights: Snapshot
 
@@ -54,6 +52,8 @@ class Log:
         Length of the training.
     pass_length : int
         Updates in one pass through the utterances.
+    rises : Rises
+        Says when the error has risen.
 
     Attributes
     ----------
@@ -66,21 +66,22 @@ class Log:
     diverged_at, risen_at : int or None
         Update at which the error diverged, and at which it had risen.
     lowest : Lowest
-        The pass with the lowest error before the first rise.
+        Where the error was lowest before its first rise.
     snapshots : dict from int to Snapshot
         Weights, by the update that starts from them.
     best : (float, Snapshot) or None
         The lowest NMSE of the free runs tried so far, and the weights that made it.
     """
 
-    def __init__(self, network: Network, num_updates: int, pass_length: int) -> None:
+    def __init__(self, network: Network, num_updates: int, pass_length: int, rises: Rises) -> None:
         self.network, self.num_updates, self.pass_length = network, num_updates, pass_length
+        self.rises = rises
         self.rows: list[Row] = []
         self.samples = 0
         self.sane = snapshot(network)
         self.diverged_at: int | None = None
         self.risen_at: int | None = None
-        self.lowest = Lowest(math.inf, 1, self.sane)
+        self.lowest = Lowest(1, self.sane)
         self.snapshots: dict[int, Snapshot] = {}
         self.best: tuple[float, Snapshot] | None = None
         self._marks = {1 + round(share * num_updates) for share in SNAPSHOTS}
@@ -97,8 +98,8 @@ class Log:
             self.best = row.free_nmse, snapshot(tried)
         if row.update in self._marks:
             self.snapshots[row.update] = self.sane
-        if self.risen_at is None and row.update % self.pass_length == 0:
-            self._look_for_a_rise(row.update)
+        if self.risen_at is None:
+            self._look_for_a_rise(row)
 
     def words(self) -> str:
         """Say in a few words how good the network is now."""
@@ -107,14 +108,13 @@ class Log:
         now = [f"MSE {sum(last) / len(last):.2g}"] if last else []
         return ", ".join(now + [f"free-running NMSE {nmse:.2g}" for nmse in tried])
 
-    def _look_for_a_rise(self, update: int) -> None:
-        last = [row.mse for row in self.rows[-self.pass_length :]]
-        error = sum(last) / self.pass_length
-        if error < self.lowest.error:
-            self.lowest = Lowest(error, update, self.sane)
-        elif error >= RISE * self.lowest.error:
-            self.risen_at = update
-            self.snapshots |= {self.lowest.update: self.lowest.weights, update: self.sane}
+    def _look_for_a_rise(self, row: Row) -> None:
+        seen = self.rises.add(row.mse)
+        if seen is Seen.LOWEST:
+            self.lowest = Lowest(row.update, self.sane)
+        elif seen is Seen.RISEN:
+            self.risen_at = row.update
+            self.snapshots |= {self.lowest.update: self.lowest.weights, row.update: self.sane}
 
     def end(self, error: float) -> None:
         """Add the error after the last step; this step, too, may make the training diverge."""

@@ -50,7 +50,7 @@ class TrainedRun:
         Mean of the training error over the last pass through the utterances; nan if diverged.
     lowest_at, risen_at : int or None
         Update at which the error was lowest before its first rise, and the one at which it had
-        risen; see `RISE`. None if it never rises. A divergence is a rise.
+        risen; see `rnnpipe.training.rises`. None if it never rises. A divergence is a rise.
     snapshots : dict from int to dict
         Weights, by the update that starts from them: at the shares `SNAPSHOTS` of the training
         (its end counts as one update after the last), and at these two updates.

@@ -21,6 +21,7 @@ from rnnpipe.training.echo_state import EchoState
 from rnnpipe.training.log import Log, Row
 from rnnpipe.training.optimizers import clip, decay, make_optimizer
 from rnnpipe.training.recipes import Recipe
+from rnnpipe.training.rises import Rises
 from rnnpipe.training.runs import TrainedRun
 from rnnpipe.training.teacher_forced import TeacherForced
 from rnnpipe.windows.series import Series, sizes_of
@@ -200,7 +201,8 @@ def begin(
     network.initialise(recipe.init, recipe.init_scale)
     network.to(device)
     optimizer = make_optimizer(recipe, network)
-    log = Log(network, num_updates, math.ceil(recipe.updates_per_epoch(sizes)))
+    pass_length = math.ceil(recipe.updates_per_epoch(sizes))
+    log = Log(network, num_updates, pass_length, Rises(recipe, pass_length))
     warm_up(network)
     started = time.perf_counter()
     passes = make_passes(network, recipe, num_updates, series, sizes, device, threads)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from helpers.dynamics import measured
 
-from rnnpipe.findings.stability import Start, answer, at_start, cures, reached, subject
+from rnnpipe.findings.stability import Start, answer, at_start, cures, question, reached, subject
 from rnnpipe.vocabulary import Setting
 
 
@@ -29,9 +29,11 @@ def note(**largest):
 def test_a_step_too_large_is_the_answer_where_it_predicts_what_happens():
     assert answer(note()) == (
         "With note the error rises at 400 hidden units and at no other size or seed; it trains on "
-        "after that. It is not an exploding gradient but a step too large for the curvature: "
-        "before training, sharpness above the limit predicts whether the error rises in 6 of 6 "
-        "settings, an exponent above 0 in 4 of 6 settings. The Lyapunov exponent is −0.5 nats a "
+        "after that. It goes not with an exploding gradient but with a step too large for the "
+        "curvature: before training, sharpness above the limit predicts whether the error rises "
+        "in 6 of 6 settings, an exponent above 0 in 4 of 6 settings. That a network has 400 hidden "
+        "units or more predicts it in 6 of 6 settings too: to tell apart what goes together here "
+        "takes an intervention. The Lyapunov exponent is −0.5 nats a "
         "step: at every size a gradient fades on its way back through time. Sharpness goes from "
         "12.5 at 25 hidden units to 300 at 400, where the optimiser bears 200. 70 % of its "
         "direction lies in the output weights (U)."
@@ -40,7 +42,7 @@ def test_a_step_too_large_is_the_answer_where_it_predicts_what_happens():
 
 def test_an_exploding_gradient_is_the_answer_where_that_predicts_it():
     said = answer(note(sharpness=150.0, lyapunov=0.3, diverges=True, trains=False))
-    assert "the training diverges after that. The gradient explodes through time: before" in said
+    assert "the training diverges after that. It goes with a gradient that explodes" in said
     assert "above 0 predicts whether the error rises in 6 of 6 settings, sharpness above" in said
     assert "−0.5 to +0.3 nats a step; a gradient grows on its way back through time at 400" in said
 
@@ -60,8 +62,23 @@ def test_a_prediction_that_fails_is_named():
 
 
 def test_where_nothing_rises_nothing_is_explained():
-    said = answer([start(25), start(100)])
-    assert said.startswith("With note the error never rises, at any of 2 settings. The Lyapunov")
+    assert question([start(25), start(100)]) == "Does the error go up with more hidden units?"
+    assert answer([start(25), start(100)]) == "No, it never rises: not in any of 2 settings."
+    assert question([start(25), start(25, 1)]) == "Does the error go up?"
+    assert answer([start(25)]) == "No, it never rises."
+
+
+def test_the_question_presumes_no_more_than_what_happened():
+    assert question(note()) == "Why does the error go up with more hidden units?"
+    smallest = [start(25, rises=True), start(100)]
+    assert question(smallest) == "Why does the error go up?"
+    other = start(5, recipe="clipped")  # says nothing about the recipe in question
+    assert question([*smallest, other]) == "Why does the error go up?"
+
+
+def test_hidden_size_is_no_rival_where_it_predicts_less():
+    starts = [start(100, 0), start(100, 1, sharpness=300.0, rises=True), start(50)]
+    assert "or more predicts it" not in answer(starts)
 
 
 def test_without_a_known_limit_the_step_is_not_judged():

@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.metadata import PackageNotFoundError
 
@@ -233,8 +234,11 @@ def test_the_question_stands_above_its_answer_its_figure_and_the_cures(results, 
 
 
 def test_where_no_error_rises_there_are_no_cures(results):
-    text = Page(results.page(cures=[])).text
-    assert "Cures compared" not in text and "Prediction and verdict by setting" in text
+    starts = [replace(start, rises=False, diverges=False) for start in results.starts]
+    text = Page(results.page(cures=[], starts=starts)).text
+    assert "Does the error go up with more hidden units? No, it never rises: not in any" in text
+    assert "Why" not in text and "Cures compared" not in text and "Prediction" not in text
+    assert "Curvature and gradients by setting" in text
 
 
 def test_a_diverged_setting_is_never_the_best_whatever_its_numbers(results):
