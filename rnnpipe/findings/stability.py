@@ -245,12 +245,12 @@ def _which_explains(own: Sequence[Start]) -> list[str]:
         ]
     winner = min(wrong, key=lambda kind: len(wrong[kind]))
     told = {
-        "step": f"It goes not with an exploding gradient but with a step too large for the "
-        f"curvature: before training, sharpness above the limit predicts whether the error rises in {right['step']}, "
-        f"an exponent above 0 in {right['time']}.",
-        "time": f"It goes with a gradient that explodes through time: before training, an exponent "
-        f"above 0 predicts whether the error rises in {right['time']}, sharpness above the limit in "
-        f"{right['step']}.",
+        "step": "It goes not with an exploding gradient but with a step too large for the "
+        "curvature: before training, sharpness above the limit predicts whether the error rises "
+        f"in {right['step']}, an exponent above 0 in {right['time']}.",
+        "time": "It goes with a gradient that explodes through time: before training, an exponent "
+        f"above 0 predicts whether the error rises in {right['time']}, sharpness above the limit "
+        f"in {right['step']}.",
     }
     missed = wrong[winner]
     fails = [f"The prediction fails at {_sizes(missed, own)}."] if missed else []

@@ -13,8 +13,8 @@ from helpers.training import HIDDEN, MEAN, ORDER, SHORT, STD, batch_of, flat, in
 
 from rnnpipe.corpus.phones import NUM_CODES
 from rnnpipe.model import Network
-from rnnpipe.training.rises import RISE
 from rnnpipe.training.recipes import Recipe
+from rnnpipe.training.rises import RISE
 from rnnpipe.training.runs import VERSION, load_snapshots
 from rnnpipe.training.teacher_forced import predict_batch
 
