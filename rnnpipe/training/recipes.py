@@ -9,7 +9,7 @@ from rnnpipe.errors import RnnpipeError
 
 # The streams of a closed loop are computed in groups of this size, one thread per group. The size
 # is fixed, so that no sum depends on the number of threads.
-GROUP = 12
+GROUP = 16
 # All that a recipe without back-propagation uses.
 ECHO_STATE = ("backpropagation", "cell", "init", "init_scale", "input_noise", "ridge")
 

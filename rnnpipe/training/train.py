@@ -74,8 +74,8 @@ def train(
         A divergence raises no error, but is a result: see `TrainedRun.diverged_at`.
     """
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
         network = Network(series[0].order, num_phones, hidden_size, recipe.cell, mean=mean, std=std)
+        draw(network, recipe, seed)
         training = begin(recipe, series, network, torch.device(device), threads)
         for update in progress(training.updates, "training", training.log.words):
             rate = training.set_learning_rate(update)
@@ -86,6 +86,22 @@ def train(
                 break
             training.step(update, rate)
         return training.finish()
+
+
+def draw(network: Network, recipe: Recipe, seed: int) -> None:
+    """Draw the weights that a training starts from; torch's random state then goes on from there.
+
+    Parameters
+    ----------
+    network : Network
+        Gets the weights.
+    recipe : Recipe
+        Its `init` and `init_scale` are used.
+    seed : int
+        Seed of the training.
+    """
+    torch.manual_seed(seed)
+    network.initialise(recipe.init, recipe.init_scale)
 
 
 @dataclass
@@ -193,12 +209,11 @@ def begin(
     device: torch.device,
     threads: int,
 ) -> Training:
-    """Draw the initial weights, and set batches or streams to their start."""
+    """Set batches or streams to their start."""
     sizes = sizes_of(series)
     num_updates = recipe.num_updates(sizes)
     if recipe.backpropagation == "closed_loop":
         device = torch.device("cpu")  # its loop is compiled for the CPU only
-    network.initialise(recipe.init, recipe.init_scale)
     network.to(device)
     optimizer = make_optimizer(recipe, network)
     pass_length = math.ceil(recipe.updates_per_epoch(sizes))

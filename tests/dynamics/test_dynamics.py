@@ -1,7 +1,9 @@
 """The measures of stability on cases with known answers, and on trainings designed to fail."""
 
+import dataclasses
 import math
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from torch.nn.utils import parameters_to_vector
 from rnnpipe.corpus.timit import read_corpus
 from rnnpipe.dynamics import curvature
 from rnnpipe.dynamics.curvature import BLOCKS, error_and_gradient, lanczos, sharpness, step_limit
+from rnnpipe.dynamics.forecast import least_sharpness, warning
 from rnnpipe.dynamics.gradients import gradient_by_lag, lyapunov_exponent
 from rnnpipe.dynamics.measure import measure
 from rnnpipe.dynamics.stretches import Stretch, cut_stretches
@@ -383,6 +386,58 @@ def test_the_verdict_is_that_of_the_moment_before_the_rise():
     )
 
 
+# --- before training -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_curvature_of_the_output_is_a_bound_that_the_sharpness_exceeds(cell):
+    network, one = small(cell), stretch(40)
+    w = {name: weight.detach() for name, weight in network.named_parameters()}
+    state = network.initial_state(1)
+    h, _ = recur_plain(one.signal[None], one.phones[None], Weights(**w), state, cell)
+    states = h[:, :, 0]
+
+    def error(output):
+        return ((states @ output[:-1] + output[-1] - one.signal[network.order :]) ** 2).mean()
+
+    dense = torch.autograd.functional.hessian(error, torch.cat((w["U"], w["c"])))
+    bound = least_sharpness(network, [one])
+    assert bound == pytest.approx(float(torch.linalg.eigvalsh(dense)[-1]), rel=1e-10)
+    _, gradient = error_and_gradient(network, [one])
+    assert bound <= sharpness(network, [one], gradient).value * (1 + 1e-3)
+
+
+def test_the_size_at_which_trouble_starts_is_told_from_one_forward_pass():
+    """It is told for one size, and trainings of others keep to it."""
+    note = SGD | {"cell": "sigmoid", "init": "uniform", "init_scale": 0.5}
+    recipe, one = Recipe(**note, learning_rate=0.05, updates=30), series(300, ORDER)
+    given = {"seed": 0, "mean": MEAN, "std": STD}
+    told = warning(recipe, [one], hidden_size=200, **given)
+    size = int(re.search(r"begins at about (\d+) hidden units", told)[1])
+    rate = float(re.search(r"with 200, at a learning rate of ([\d.]+) or less", told)[1])
+    for hidden_size, learning_rate, rises in (
+        (round(1.2 * size), 0.05, True),
+        (round(0.5 * size), 0.05, False),
+        (200, 1.2 * rate, True),
+        (200, 0.5 * rate, False),
+    ):
+        changed = dataclasses.replace(recipe, learning_rate=learning_rate)
+        found = train(changed, [one], hidden_size=hidden_size, **given)
+        assert (found.risen_at is not None) == rises, (hidden_size, learning_rate)
+        said = warning(changed, [one], hidden_size=hidden_size, **given)
+        assert (said is not None) == rises
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"optimizer": "adam"}, {"clip": "value"}, {"clip": "norm", "clip_at": 1e-6},
+     {"cell": "relu", "init": "uniform", "init_scale": 1e30}],
+)  # fmt: skip
+def test_nothing_is_told_where_no_limit_is_known_or_the_step_is_small(changed):
+    recipe = Recipe(**(SGD | {"learning_rate": 10.0, "updates": 5} | changed))
+    assert warning(recipe, [series(300, ORDER)], hidden_size=8, seed=0, mean=MEAN, std=STD) is None
+
+
 # --- the 2014 note --------------------------------------------------------------------------------
 
 
@@ -404,6 +459,8 @@ def test_curvature_before_training_tells_at_which_size_the_note_fails(hidden_siz
     stretches = cut_stretches(one, about.mean, about.std, 100_000)
     start = measure(run.network, recipe, stretches, {1: run.snapshots[1]}, run.history).iloc[0]
     assert (run.risen_at is not None) == rises
+    told = warning(recipe, one, hidden_size=hidden_size, seed=0, mean=about.mean, std=about.std)
+    assert (told is not None) == rises, "from one forward pass"
     assert (start["sharpness"] > start["limit"]) == rises
     assert start["lyapunov"] < -0.3, "no gradient explodes through time"
     assert stability.sharpest_block(start)[0] == "U"

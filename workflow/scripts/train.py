@@ -15,6 +15,7 @@ from pathlib import Path
 from job import job
 
 import rnnpipe
+from rnnpipe.dynamics import forecast
 from rnnpipe.report import provenance
 from rnnpipe.training.live import Live
 from rnnpipe.training.recipes import Recipe
@@ -39,18 +40,19 @@ with job(snakemake):
     else:
         wanted = snakemake.config["train"].get("tensorboard", False)
         events = Path("results/tensorboard", setting.folder) if wanted else None
+        speech = load_series(snakemake.input.windows, experiment.utterances)
+        given = {
+            "hidden_size": setting.hidden_size,
+            "seed": setting.seed,
+            "mean": experiment.mean,
+            "std": experiment.std,
+            "num_phones": experiment.num_phones,
+        }
+        if warning := forecast.warning(recipe, speech, **given):
+            logging.getLogger("rnnpipe").warning("%s: %s", setting.name, warning)
         with Live(snakemake.output.history, events) as live:
             run = train(
-                recipe,
-                load_series(snakemake.input.windows, experiment.utterances),
-                hidden_size=setting.hidden_size,
-                seed=setting.seed,
-                mean=experiment.mean,
-                std=experiment.std,
-                num_phones=experiment.num_phones,
-                device=device,
-                threads=snakemake.threads,
-                watch=live,
+                recipe, speech, **given, device=device, threads=snakemake.threads, watch=live
             )
         code = Path(rnnpipe.__file__).parents[1]
         save_run(run, setting, folder, provenance.commit(code), digest)
