@@ -12,7 +12,7 @@ import pandas as pd
 
 from rnnpipe.errors import RnnpipeError, UnknownNameError
 from rnnpipe.files import read_table
-from rnnpipe.training.runs import load_snapshots, read_run
+from rnnpipe.training.runs import load_second_moments, load_snapshots, read_run
 from rnnpipe.vocabulary import RunFile, Setting
 from rnnpipe.windows.experiment import Experiment, load_held_out
 from rnnpipe.windows.items import phones_of, place
@@ -73,6 +73,11 @@ class Run:
     def snapshots(self) -> dict[int, dict[str, Tensor]]:
         """Weights during training, by the update that starts from them."""
         return load_snapshots(self.path(RunFile.SNAPSHOTS))
+
+    @property
+    def second_moments(self) -> dict[int, dict[str, Tensor]]:
+        """Adam's running means of squared gradients, at the same updates but for the first."""
+        return load_second_moments(self.path(RunFile.SNAPSHOTS))
 
     @property
     def history(self) -> pd.DataFrame:

@@ -5,7 +5,7 @@ Hessian-vector products; see `rnnpipe.dynamics` for its meaning and for referenc
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from rnnpipe.dynamics.stretches import Stretch
 from rnnpipe.model import Network
+from rnnpipe.training.optimizers import BETAS
 from rnnpipe.training.recipes import Recipe
 
 BLOCKS = ("W", "V", "M", "b", "d", "U", "c")
@@ -25,6 +26,7 @@ TOLERANCE, MAX_PRODUCTS = 1e-3, 60
 # correct to 1e-5 on the networks in the tests; below 1e-8 rounding errors would matter, above 1e-3
 # the curvature of the gradient.
 DIFFERENCE = 1e-6
+ADAM_EPSILON = 1e-8  # torch's default
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,16 @@ def error_and_gradient(network: Network, stretches: Sequence[Stretch]) -> tuple[
     return error, parameters_to_vector(gradients)
 
 
-def sharpness(network: Network, stretches: Sequence[Stretch], gradient: Tensor) -> Sharpness:
+def sharpness(
+    network: Network,
+    stretches: Sequence[Stretch],
+    gradient: Tensor,
+    scale: Tensor | float = 1.0,
+) -> Sharpness:
     """Measure the largest eigenvalue of the Hessian of the error over all weights.
+
+    With a scale d of each weight, it is that of D H D, D the matrix with d on its diagonal: the
+    Hessian in the coordinates w / d.
 
     Lanczos iteration on Hessian-vector products, until the residual is `TOLERANCE` of the
     eigenvalue. Each product is a difference of gradients, H v = (g(w + e v) - g(w)) / e with
@@ -81,12 +91,17 @@ def sharpness(network: Network, stretches: Sequence[Stretch], gradient: Tensor) 
         From `cut_stretches`.
     gradient : float64 Tensor, shape (P,)
         From `error_and_gradient`.
+    scale : float64 Tensor, shape (P,), optional
+        Of each weight.
     """
     weights = parameters_to_vector(network.parameters()).detach().clone()
 
     def product(vector: Tensor) -> Tensor:
-        vector_to_parameters(weights + DIFFERENCE * vector, network.parameters())
-        return (error_and_gradient(network, stretches)[1] - gradient) / DIFFERENCE
+        step = scale * vector
+        length = step.norm() or 1.0
+        vector_to_parameters(weights + DIFFERENCE / length * step, network.parameters())
+        change = error_and_gradient(network, stretches)[1] - gradient
+        return scale * change * length / DIFFERENCE
 
     try:
         value, error, vector, products = lanczos(product, len(weights))
@@ -142,13 +157,34 @@ def lanczos(product: Callable[[Tensor], Tensor], size: int) -> tuple[float, floa
         basis.append(image / beside[-1])
 
 
+def adam_scale(network: Network, second_moments: Mapping[str, Tensor]) -> Tensor:
+    """Return the scale of each weight in which Adam takes plain steps: v^(-1/4).
+
+    Adam divides the mean gradient by the root of v, the running mean of its square. In the
+    coordinates w v^(1/4), this is gradient descent with momentum, for as long as v changes little.
+
+    Parameters
+    ----------
+    network : Network
+        In float64.
+    second_moments : mapping from str to Tensor
+        v of each weight, from `rnnpipe.training.optimizers.second_moments`.
+    """
+    parts = [
+        (second_moments[name].double().sqrt() + ADAM_EPSILON).rsqrt()
+        if name in second_moments
+        else torch.ones_like(weight)
+        for name, weight in network.named_parameters()
+    ]
+    return parameters_to_vector(parts)
+
+
 def step_limit(recipe: Recipe, learning_rate: float, gradient_norm: float) -> float:
     """Return the sharpness up to which the optimiser is stable; nan if no limit is known.
 
     2 (1 + momentum) / lr for gradient descent (Cohen et al., 2021). Clipping by norm shortens the
     step, so that lr becomes lr min(1, clip_at / gradient norm). For adam, and for clipping by
-    value, no limit on the Hessian itself is known; the limit of adam is on the Hessian over the
-    root of adam's second moments (Cohen et al., 2022, arXiv:2207.14484).
+    value, no limit on the Hessian itself is known; see `adam_limit`.
 
     Parameters
     ----------
@@ -162,3 +198,23 @@ def step_limit(recipe: Recipe, learning_rate: float, gradient_norm: float) -> fl
     if recipe.clip == "norm" and gradient_norm > recipe.clip_at:
         learning_rate *= recipe.clip_at / gradient_norm
     return 2 * (1 + recipe.momentum) / learning_rate
+
+
+def adam_limit(recipe: Recipe, learning_rate: float, gradient_norm: float) -> float:
+    """Return the sharpness up to which adam is stable, with the scale of `adam_scale`.
+
+    (2 + 2 b) / ((1 - b) lr), with b the decay of the mean gradient (Cohen et al., "Adaptive
+    gradient methods at the edge of stability", 2022, arXiv:2207.14484): 38 / lr. Clipping by norm
+    makes both the gradient and the root of its second moment smaller, so that the Hessian counts
+    for less than the moments show. nan for other optimisers, and for clipping by value.
+
+    Parameters
+    ----------
+    recipe, learning_rate, gradient_norm
+        As for `step_limit`.
+    """
+    if recipe.optimizer != "adam" or recipe.clip == "value":
+        return math.nan
+    if recipe.clip == "norm" and gradient_norm > recipe.clip_at:
+        learning_rate *= recipe.clip_at / gradient_norm
+    return (2 + 2 * BETAS[0]) / ((1 - BETAS[0]) * learning_rate)

@@ -1,13 +1,21 @@
 """The measures of a training at its snapshots, as a table."""
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from rnnpipe.dynamics.curvature import error_and_gradient, sharpness, step_limit
+from rnnpipe.dynamics.curvature import (
+    adam_limit,
+    adam_scale,
+    error_and_gradient,
+    sharpness,
+    step_limit,
+)
 from rnnpipe.dynamics.gradients import gradient_by_lag, lyapunov_exponent
 from rnnpipe.dynamics.stretches import Stretch
 from rnnpipe.model import Network
@@ -21,6 +29,7 @@ def measure(
     stretches: Sequence[Stretch],
     snapshots: Mapping[int, Mapping[str, Tensor]],
     history: pd.DataFrame,
+    second_moments: Mapping[int, Mapping[str, Tensor]] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Measure a training at its snapshots.
 
@@ -36,13 +45,16 @@ def measure(
         Weights by the update that starts from them, from `rnnpipe.training.runs.load_snapshots`.
     history : DataFrame
         Of the training; its learning rates set the limits.
+    second_moments : mapping from int to mapping, optional
+        Adam's, from `rnnpipe.training.runs.load_second_moments`.
 
     Returns
     -------
     DataFrame
         One row per snapshot: update; learning_rate; mse and gradient_norm on the stretches;
-        sharpness, sharpness_error, products; limit; share_W to share_c; lyapunov; and lags,
-        gradient_median and gradient_p90 over positions, each a list.
+        sharpness, sharpness_error, products; limit; adam_sharpness and adam_limit, the same in the
+        coordinates in which adam takes plain steps, nan at its first snapshot; share_W to share_c;
+        lyapunov; and lags, gradient_median and gradient_p90 over positions, each a list.
     """
     network = copy.deepcopy(network).double()
     rows = []
@@ -52,6 +64,10 @@ def measure(
         mse, gradient = error_and_gradient(network, stretches)
         norm = float(gradient.norm())
         top = sharpness(network, stretches, gradient)
+        adam = math.nan
+        if update in second_moments:
+            scale = adam_scale(network, second_moments[update])
+            adam = sharpness(network, stretches, gradient, scale).value
         lags, norms = gradient_by_lag(network, stretches)
         rows.append(
             {
@@ -63,6 +79,8 @@ def measure(
                 "sharpness_error": top.error,
                 "products": top.products,
                 "limit": step_limit(recipe, learning_rate, norm),
+                "adam_sharpness": adam,
+                "adam_limit": adam_limit(recipe, learning_rate, norm),
                 **{f"share_{name}": share for name, share in top.shares.items()},
                 "lyapunov": lyapunov_exponent(network, stretches),
                 "lags": lags.tolist(),

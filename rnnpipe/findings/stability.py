@@ -33,9 +33,9 @@ def judge(dynamics: pd.DataFrame, lowest_at: int | None) -> tuple[str, str]:
 
     - The gradient explodes through time if the Lyapunov exponent is above 0.
     - The step is too large for the curvature if the error rises and the sharpness is above the
-      optimiser's limit. If the error never rises, the steps are small enough, whatever the
-      curvature. If the gradient itself is not finite, no step is small enough, and the step is not
-      the cause.
+      optimiser's limit; of adam, in the coordinates in which it takes plain steps. If the error
+      never rises, the steps are small enough, whatever the curvature. If the gradient itself is not
+      finite, no step is small enough, and the step is not the cause.
 
     If neither applies, the training is stable if its error never rises, and undecided if it does.
 
@@ -55,7 +55,9 @@ def judge(dynamics: pd.DataFrame, lowest_at: int | None) -> tuple[str, str]:
     """
     rises = lowest_at is not None
     at = dynamics[dynamics["update"] == lowest_at].iloc[0] if rises else dynamics.iloc[-1]
-    step = rises and math.isfinite(at["sharpness"]) and at["sharpness"] > at["limit"]
+    adam = math.isfinite(at.get("adam_sharpness", math.nan))  # older tables do not have it
+    curved, limit = ("adam_sharpness", "adam_limit") if adam else ("sharpness", "limit")
+    step = rises and math.isfinite(at[curved]) and at[curved] > at[limit]
     time = at["lyapunov"] > 0
     exponent = f"Lyapunov exponent {signed(at['lyapunov'])} nats a step"
     if math.isnan(at["lyapunov"]):
@@ -65,6 +67,10 @@ def judge(dynamics: pd.DataFrame, lowest_at: int | None) -> tuple[str, str]:
         f"sharpness {at['sharpness']:.3g} over the limit {at['limit']:.3g}, "
         f"{share:.0f} % of it in {name}"
     )
+    if adam:
+        curvature = (
+            f"sharpness {at[curved]:.3g} in adam's coordinates, where it bears {at[limit]:.3g}"
+        )
     if step and time:
         return BOTH, f"{BOTH}: {STEP} ({curvature}), and {TIME} ({exponent})"
     if step:
@@ -72,13 +78,12 @@ def judge(dynamics: pd.DataFrame, lowest_at: int | None) -> tuple[str, str]:
     if time:
         return TIME, f"{TIME} ({exponent})"
     if not rises:
-        return STABLE, STABLE
-    limit = f"the limit is {at['limit']:.3g}"
-    if math.isnan(at["limit"]):
-        limit = "no limit is known of this optimiser"
-    return UNDECIDED, (
-        f"{UNDECIDED}: the error rises (sharpness {at['sharpness']:.3g} then, {limit}; {exponent})"
-    )
+        return STABLE, f"{STABLE} ({curvature})" if adam else STABLE
+    if not adam:
+        curvature = f"sharpness {at['sharpness']:.3g}, the limit is {at['limit']:.3g}"
+        if math.isnan(at["limit"]):
+            curvature = f"sharpness {at['sharpness']:.3g}, no limit is known of this optimiser"
+    return UNDECIDED, f"{UNDECIDED}: the error rises (then {curvature}; {exponent})"
 
 
 def sharpest_block(row: Mapping[str, Any]) -> tuple[str, float]:

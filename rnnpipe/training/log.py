@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 import pandas as pd
 from torch import Tensor
+from torch.optim import Optimizer
 
 from rnnpipe.model import Network
+from rnnpipe.training.optimizers import second_moments
 from rnnpipe.training.rises import Rises, Seen
 from rnnpipe.training.runs import TrainedRun
 
@@ -39,6 +41,7 @@ class Lowest(NamedTuple):
 
     update: int
     weights: Snapshot
+    second_moments: Snapshot
 
 
 class Log:
@@ -54,6 +57,8 @@ class Log:
         Updates in one pass through the utterances.
     rises : Rises
         Says when the error has risen.
+    optimizer : torch.optim.Optimizer
+        Of which the log copies the second moments.
 
     Attributes
     ----------
@@ -69,20 +74,30 @@ class Log:
         Where the error was lowest before its first rise.
     snapshots : dict from int to Snapshot
         Weights, by the update that starts from them.
+    second_moments : dict from int to Snapshot
+        Adam's, see `rnnpipe.training.optimizers.second_moments`, at the same updates.
     best : (float, Snapshot) or None
         The lowest NMSE of the free runs tried so far, and the weights that made it.
     """
 
-    def __init__(self, network: Network, num_updates: int, pass_length: int, rises: Rises) -> None:
+    def __init__(
+        self,
+        network: Network,
+        num_updates: int,
+        pass_length: int,
+        rises: Rises,
+        optimizer: Optimizer,
+    ) -> None:
         self.network, self.num_updates, self.pass_length = network, num_updates, pass_length
-        self.rises = rises
+        self.rises, self.optimizer = rises, optimizer
         self.rows: list[Row] = []
         self.samples = 0
         self.sane = snapshot(network)
         self.diverged_at: int | None = None
         self.risen_at: int | None = None
-        self.lowest = Lowest(1, self.sane)
+        self.lowest = Lowest(1, self.sane, {})
         self.snapshots: dict[int, Snapshot] = {}
+        self.second_moments: dict[int, Snapshot] = {}
         self.best: tuple[float, Snapshot] | None = None
         self._marks = {1 + round(share * num_updates) for share in SNAPSHOTS}
 
@@ -97,7 +112,7 @@ class Log:
         if row.free_nmse < (self.best[0] if self.best else math.inf):
             self.best = row.free_nmse, snapshot(tried)
         if row.update in self._marks:
-            self.snapshots[row.update] = self.sane
+            self._keep(row.update, self.sane, self._moments())
         if self.risen_at is None:
             self._look_for_a_rise(row)
 
@@ -111,15 +126,24 @@ class Log:
     def _look_for_a_rise(self, row: Row) -> None:
         seen = self.rises.add(row.mse)
         if seen is Seen.LOWEST:
-            self.lowest = Lowest(row.update, self.sane)
+            self.lowest = Lowest(row.update, self.sane, self._moments())
         elif seen is Seen.RISEN:
             self.risen_at = row.update
-            self.snapshots |= {self.lowest.update: self.lowest.weights, row.update: self.sane}
+            self._keep(*self.lowest)
+            self._keep(row.update, self.sane, self._moments())
+
+    def _keep(self, update: int, weights: Snapshot, moments: Snapshot) -> None:
+        self.snapshots[update] = weights
+        if moments:
+            self.second_moments[update] = moments
+
+    def _moments(self) -> Snapshot:
+        return second_moments(self.optimizer, self.network)
 
     def end(self, error: float) -> None:
         """Add the error after the last step; this step, too, may make the training diverge."""
         if error <= DIVERGED_MSE:
-            self.snapshots[self.num_updates + 1] = snapshot(self.network)
+            self._keep(self.num_updates + 1, snapshot(self.network), self._moments())
         else:
             self.diverged_at = self.num_updates
 
@@ -127,7 +151,7 @@ class Log:
         """Turn the log of a finished training into its results."""
         if self.diverged_at is not None and self.risen_at is None:
             self.risen_at = self.diverged_at
-            self.snapshots[self.lowest.update] = self.lowest.weights
+            self._keep(*self.lowest)
         history = pd.DataFrame(self.rows, columns=Row._fields)
         final_mse = float(history["mse"].tail(self.pass_length).mean())
         return TrainedRun(
@@ -138,6 +162,7 @@ class Log:
             None if self.risen_at is None else self.lowest.update,
             self.risen_at,
             self.snapshots,
+            self.second_moments,
             self.samples,
             wall_seconds,
         )

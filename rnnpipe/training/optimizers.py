@@ -1,13 +1,15 @@
 """How a gradient changes the weights: the optimiser, clipping, and weight decay."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rnnpipe.model import Network
 from rnnpipe.training.recipes import Recipe
 from rnnpipe.training.soap import Soap
 
 BIASES = ("b", "c", "d")
+# Adam's, as its authors chose them: decay of its running means of gradients and of their squares.
+BETAS = (0.9, 0.999)
 
 
 def make_optimizer(recipe: Recipe, network: Network) -> torch.optim.Optimizer:
@@ -15,10 +17,24 @@ def make_optimizer(recipe: Recipe, network: Network) -> torch.optim.Optimizer:
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(network.parameters(), recipe.learning_rate, recipe.momentum)
     if recipe.optimizer == "adam":
-        return torch.optim.Adam(network.parameters(), recipe.learning_rate)
+        return torch.optim.Adam(network.parameters(), recipe.learning_rate, BETAS)
     # All weights that multiply [window, phone, state, 1] form one matrix: these inputs correlate.
     stacks = [[network.W, network.V, network.M, network.b], [network.U, network.c]]
     return Soap(stacks + [[network.d]] * (network.cell == "gru"), recipe.learning_rate)
+
+
+def second_moments(optimizer: torch.optim.Optimizer, network: Network) -> dict[str, Tensor]:
+    """Copy Adam's running means of squared gradients, corrected for their start, by weight.
+
+    Empty before the first update, and of other optimisers.
+    """
+    if not isinstance(optimizer, torch.optim.Adam):
+        return {}
+    return {
+        name: state["exp_avg_sq"] / (1 - BETAS[1] ** state["step"].item())
+        for name, weight in network.named_parameters()
+        if (state := optimizer.state.get(weight))
+    }
 
 
 def clip(network: Network, recipe: Recipe) -> tuple[float, bool]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # reading a summary needs neither, which take seconds to load
 # another network: a training takes too long to be repeated without being asked for, so results of
 # an older version stay, and are named.
 VERSION = 1
+SECOND_MOMENT = "/second_moment"  # after the name of a weight
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ class TrainedRun:
     snapshots : dict from int to dict
         Weights, by the update that starts from them: at the shares `SNAPSHOTS` of the training
         (its end counts as one update after the last), and at these two updates.
+    second_moments : dict from int to dict
+        At the same updates, but for the first: Adam's running means of squared gradients, see
+        `rnnpipe.training.optimizers.second_moments`; empty for other optimisers.
     samples : int
         Samples predicted in training, over all updates.
     wall_seconds : float
@@ -67,6 +71,7 @@ class TrainedRun:
     lowest_at: int | None
     risen_at: int | None
     snapshots: dict[int, dict[str, Tensor]]
+    second_moments: dict[int, dict[str, Tensor]]
     samples: int
     wall_seconds: float
 
@@ -155,12 +160,13 @@ def save_run(
     folder = Path(folder)
     run.network.save(folder / RunFile.MODEL)
     with replacing(folder / RunFile.SNAPSHOTS) as temporary:
-        weights = {
-            f"{taken}/{name}": weight.cpu()
-            for taken, network in run.snapshots.items()
-            for name, weight in network.items()
+        tensors = {
+            f"{taken}/{name}{kind}": tensor.cpu()
+            for kind, taken_at in (("", run.snapshots), (SECOND_MOMENT, run.second_moments))
+            for taken, weights in taken_at.items()
+            for name, tensor in weights.items()
         }
-        save_file(weights, temporary)
+        save_file(tensors, temporary)
     with replacing(folder / RunFile.HISTORY) as temporary:
         run.history.to_parquet(temporary, index=False)
     about = setting._asdict() | {
@@ -188,13 +194,23 @@ def _write_summary(about: Mapping[str, Any], folder: Path) -> None:
 
 def load_snapshots(path: str | Path) -> dict[int, dict[str, Tensor]]:
     """Read the snapshots that `save_run` wrote, the earliest first."""
+    return _load(path, "")
+
+
+def load_second_moments(path: str | Path) -> dict[int, dict[str, Tensor]]:
+    """Read Adam's second moments at the snapshots; empty for other optimisers."""
+    return _load(path, SECOND_MOMENT)
+
+
+def _load(path: str | Path, kind: str) -> dict[int, dict[str, Tensor]]:
     from safetensors.torch import load_file
 
-    snapshots: dict[int, dict[str, Tensor]] = {}
-    for key, weight in load_file(path).items():
-        taken, name = key.split("/")
-        snapshots.setdefault(int(taken), {})[name] = weight
-    return dict(sorted(snapshots.items()))
+    found: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in load_file(path).items():
+        taken, name, *rest = key.split("/")
+        if "".join(f"/{part}" for part in rest) == kind:
+            found.setdefault(int(taken), {})[name] = tensor
+    return dict(sorted(found.items()))
 
 
 def older_version(runs: Sequence[Mapping[str, Any]]) -> str | None:

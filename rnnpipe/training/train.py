@@ -217,7 +217,7 @@ def begin(
     network.to(device)
     optimizer = make_optimizer(recipe, network)
     pass_length = math.ceil(recipe.updates_per_epoch(sizes))
-    log = Log(network, num_updates, pass_length, Rises(recipe, pass_length))
+    log = Log(network, num_updates, pass_length, Rises(recipe, pass_length), optimizer)
     warm_up(network)
     started = time.perf_counter()
     passes = make_passes(network, recipe, num_updates, series, sizes, device, threads)

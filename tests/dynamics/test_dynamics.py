@@ -18,7 +18,15 @@ from torch.nn.utils import parameters_to_vector
 
 from rnnpipe.corpus.timit import read_corpus
 from rnnpipe.dynamics import curvature
-from rnnpipe.dynamics.curvature import BLOCKS, error_and_gradient, lanczos, sharpness, step_limit
+from rnnpipe.dynamics.curvature import (
+    BLOCKS,
+    adam_limit,
+    adam_scale,
+    error_and_gradient,
+    lanczos,
+    sharpness,
+    step_limit,
+)
 from rnnpipe.dynamics.forecast import least_sharpness, warning
 from rnnpipe.dynamics.gradients import gradient_by_lag, lyapunov_exponent
 from rnnpipe.dynamics.measure import measure
@@ -384,6 +392,63 @@ def test_the_verdict_is_that_of_the_moment_before_the_rise():
     assert sentence == (
         "step too large for the curvature (sharpness 250 over the limit 200, 75 % of it in U)"
     )
+
+
+# --- adam ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["tanh", "gru"])
+def test_the_sharpness_of_adam_is_that_of_the_hessian_between_roots_of_its_moments(cell):
+    network, one = small(cell), stretch(30)
+    generator = torch.Generator().manual_seed(3)
+    moments = {
+        name: torch.rand(weight.shape, generator=generator, dtype=torch.float64)
+        for name, weight in network.named_parameters()
+        if weight.numel()
+    }
+    weights = parameters_to_vector(network.parameters()).detach()
+    H = torch.autograd.functional.hessian(plain_error(network, one), weights)
+    root = torch.cat([moments[n].ravel() for n, w in network.named_parameters() if w.numel()])
+    D = torch.diag(root.sqrt().rsqrt())
+    _, gradient = error_and_gradient(network, [one])
+    found = sharpness(network, [one], gradient, adam_scale(network, moments))
+    assert found.value == pytest.approx(float(torch.linalg.eigvalsh(D @ H @ D)[-1]), rel=2e-3)
+
+
+@pytest.mark.parametrize(("times", "stable"), [(0.97, True), (1.03, False)])
+def test_adam_on_a_parabola_is_stable_up_to_its_limit(times, stable):
+    """Adam's rule, with a second moment that stays at 1."""
+    curvature = times * adam_limit(Recipe(optimizer="adam", updates=1), 0.01, 0.0)
+    weight, mean, sizes = 1.0, 0.0, []
+    for step in range(1, 2001):
+        mean = 0.9 * mean + 0.1 * curvature * weight
+        weight -= 0.01 * mean / (1 - 0.9**step)
+        sizes.append(abs(weight))
+    assert (max(sizes[-100:]) < 1e-3) == stable
+    assert stable or sizes[-1] > 1e3
+
+
+def test_a_training_by_adam_comes_to_the_edge_of_its_stability():
+    """As Cohen et al. (2022) found: curvature grows until the step is just small enough."""
+    recipe = Recipe(**SGD | {"optimizer": "adam"}, learning_rate=0.03, updates=600)
+    run = train(recipe, [series(300, ORDER)], hidden_size=20, seed=0, mean=MEAN, std=STD)
+    stretches = cut_stretches([series(300, ORDER)], MEAN, STD, 100_000)
+    table = measure(run.network, recipe, stretches, run.snapshots, run.history, run.second_moments)
+    assert math.isnan(table["adam_sharpness"].iloc[0])
+    share = table["adam_sharpness"] / table["adam_limit"]
+    assert 0.7 < share.iloc[-1] < 1.3, share.tolist()
+
+
+def test_the_verdict_on_adam_compares_in_its_own_coordinates():
+    numbers = measured(limit=math.nan, adam_sharpness=5000.0, adam_limit=7600.0)
+    assert stability.judge(pd.DataFrame([numbers]), None) == (
+        stability.STABLE,
+        "stable (sharpness 5e+03 in adam's coordinates, where it bears 7.6e+03)",
+    )
+    over = pd.DataFrame([numbers | {"adam_sharpness": 9000.0}])
+    assert stability.judge(over, 1)[0] == stability.STEP
+    kind, sentence = stability.judge(pd.DataFrame([numbers]), 1)
+    assert kind == stability.UNDECIDED and "bears 7.6e+03; Lyapunov" in sentence
 
 
 # --- before training -----------------------------------------------------------------------------

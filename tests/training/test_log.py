@@ -15,7 +15,7 @@ from rnnpipe.corpus.phones import NUM_CODES
 from rnnpipe.model import Network
 from rnnpipe.training.recipes import Recipe
 from rnnpipe.training.rises import RISE
-from rnnpipe.training.runs import VERSION, load_snapshots
+from rnnpipe.training.runs import VERSION, load_second_moments, load_snapshots
 from rnnpipe.training.teacher_forced import predict_batch
 
 BIASES = ("b", "c", "d")
@@ -37,6 +37,25 @@ def test_snapshots_are_the_weights_that_their_updates_start_from(tmp_path):
         start = run(replace(recipe, updates=update - 1)) if update > 1 else None
         wanted = (start.network if start else initial(recipe)).state_dict()
         assert all(torch.equal(weights[name], wanted[name]) for name in wanted), update
+
+
+def test_adams_second_moments_are_those_of_the_gradients_before_each_snapshot(tmp_path):
+    recipe = Recipe(**DESCENT | {"optimizer": "adam"}, learning_rate=0.01, updates=20)
+    saved(tmp_path, run(recipe))
+    moments = load_second_moments(tmp_path / "snapshots.safetensors")
+    at = list(load_snapshots(tmp_path / "snapshots.safetensors"))
+    assert at == [1, *moments] == [1, 3, 11, 21]
+    network, squares, batch = initial(recipe), 0.0, batch_of(series(83, ORDER))
+    adam = torch.optim.Adam(network.parameters(), 0.01)
+    for _ in range(10):
+        network.zero_grad()
+        predict_batch(network, recipe, batch, network.initial_state(1))  # and the gradient
+        squares = 0.999 * squares + 0.001 * network.W.grad.square()
+        adam.step()
+    wanted = squares / (1 - 0.999**10)
+    torch.testing.assert_close(moments[11]["W"], wanted, rtol=1e-3, atol=0)
+    saved(tmp_path, run(Recipe(**DESCENT, learning_rate=0.01, updates=2)))
+    assert load_second_moments(tmp_path / "snapshots.safetensors") == {}
 
 
 def test_the_first_rise_is_kept_from_the_lowest_error_to_its_double():

@@ -22,6 +22,7 @@ with job(snakemake):
         cut_stretches(series, experiment.mean, experiment.std, snakemake.params.samples),
         run.snapshots,
         run.history,
+        run.second_moments,
     )
     with replacing(snakemake.output[0]) as temporary:
         table.to_parquet(temporary, index=False)
