@@ -28,6 +28,8 @@ TOLERANCE, MAX_PRODUCTS = 1e-3, 60
 DIFFERENCE = 1e-6
 ADAM_EPSILON = 1e-8  # torch's default
 
+Root = Callable[[Tensor], Tensor]
+
 
 @dataclass(frozen=True)
 class Sharpness:
@@ -72,12 +74,12 @@ def sharpness(
     network: Network,
     stretches: Sequence[Stretch],
     gradient: Tensor,
-    scale: Tensor | float = 1.0,
+    root: Root = lambda vector: vector,
 ) -> Sharpness:
     """Measure the largest eigenvalue of the Hessian of the error over all weights.
 
-    With a scale d of each weight, it is that of D H D, D the matrix with d on its diagonal: the
-    Hessian in the coordinates w / d.
+    With the root R of a preconditioner, it is that of R H R: the Hessian in the coordinates in
+    which the step - lr R R g is a plain one.
 
     Lanczos iteration on Hessian-vector products, until the residual is `TOLERANCE` of the
     eigenvalue. Each product is a difference of gradients, H v = (g(w + e v) - g(w)) / e with
@@ -91,17 +93,17 @@ def sharpness(
         From `cut_stretches`.
     gradient : float64 Tensor, shape (P,)
         From `error_and_gradient`.
-    scale : float64 Tensor, shape (P,), optional
-        Of each weight.
+    root : callable, optional
+        float64 Tensor of shape (P,) -> R times it; R is symmetric. See `step_root`, `adam_root`.
     """
     weights = parameters_to_vector(network.parameters()).detach().clone()
 
     def product(vector: Tensor) -> Tensor:
-        step = scale * vector
+        step = root(vector)
         length = step.norm() or 1.0
         vector_to_parameters(weights + DIFFERENCE / length * step, network.parameters())
         change = error_and_gradient(network, stretches)[1] - gradient
-        return scale * change * length / DIFFERENCE
+        return root(change) * length / DIFFERENCE
 
     try:
         value, error, vector, products = lanczos(product, len(weights))
@@ -157,11 +159,55 @@ def lanczos(product: Callable[[Tensor], Tensor], size: int) -> tuple[float, floa
         basis.append(image / beside[-1])
 
 
-def adam_scale(network: Network, second_moments: Mapping[str, Tensor]) -> Tensor:
-    """Return the scale of each weight in which Adam takes plain steps: v^(-1/4).
+def step_root(network: Network, recipe: Recipe) -> Root:
+    """Return the root of the preconditioner of a recipe's step, see `precondition` in optimizers.
 
-    Adam divides the mean gradient by the root of v, the running mean of its square. In the
-    coordinates w v^(1/4), this is gradient descent with momentum, for as long as v changes little.
+    With `rate_factors`, it multiplies each block with the root of its factor. With `centred`, the
+    preconditioner of U and c is the identity but for the row and the column of c.
+
+    Parameters
+    ----------
+    network : Network
+        In float64.
+    recipe : Recipe
+        How it is trained.
+    """
+    factors = recipe.rate_factors or {}
+    scale = parameters_to_vector(
+        [torch.full_like(w, factors.get(name, 1.0)) for name, w in network.named_parameters()]
+    ).sqrt()
+    if not recipe.centred:
+        return lambda vector: scale * vector
+    H, (first, last) = network.hidden_size, _place_of_output(network)
+    matrix = torch.eye(H + 1, dtype=torch.float64)
+    matrix[H, :H] = matrix[:H, H] = -1 / 2
+    matrix[H, H] += H / 4
+    values, vectors = torch.linalg.eigh(matrix)
+    output = vectors * values.sqrt() @ vectors.t()
+
+    def root(vector: Tensor) -> Tensor:
+        moved = scale * vector
+        moved[first:last] = output @ moved[first:last]
+        return moved
+
+    return root
+
+
+def _place_of_output(network: Network) -> tuple[int, int]:
+    """Where U and c, which follow each other, lie in the vector of all weights."""
+    before = 0
+    for name, weight in network.named_parameters():
+        if name == "U":
+            return before, before + network.hidden_size + 1
+        before += weight.numel()
+    raise AssertionError("a network has an output")
+
+
+def adam_root(network: Network, second_moments: Mapping[str, Tensor]) -> Root:
+    """Return the root of adam's preconditioner: it multiplies each weight by v^(-1/4).
+
+    Adam divides the mean gradient by the root of v, the running mean of its square. For as long as
+    v changes little, this is gradient descent with momentum in the coordinates w v^(1/4).
 
     Parameters
     ----------
@@ -170,13 +216,15 @@ def adam_scale(network: Network, second_moments: Mapping[str, Tensor]) -> Tensor
     second_moments : mapping from str to Tensor
         v of each weight, from `rnnpipe.training.optimizers.second_moments`.
     """
-    parts = [
-        (second_moments[name].double().sqrt() + ADAM_EPSILON).rsqrt()
-        if name in second_moments
-        else torch.ones_like(weight)
-        for name, weight in network.named_parameters()
-    ]
-    return parameters_to_vector(parts)
+    scale = parameters_to_vector(
+        [
+            (second_moments[name].double().sqrt() + ADAM_EPSILON).rsqrt()
+            if name in second_moments
+            else torch.ones_like(weight)
+            for name, weight in network.named_parameters()
+        ]
+    )
+    return lambda vector: scale * vector
 
 
 def step_limit(recipe: Recipe, learning_rate: float, gradient_norm: float) -> float:
@@ -201,7 +249,7 @@ def step_limit(recipe: Recipe, learning_rate: float, gradient_norm: float) -> fl
 
 
 def adam_limit(recipe: Recipe, learning_rate: float, gradient_norm: float) -> float:
-    """Return the sharpness up to which adam is stable, with the scale of `adam_scale`.
+    """Return the sharpness up to which adam is stable, with the root of `adam_root`.
 
     (2 + 2 b) / ((1 - b) lr), with b the decay of the mean gradient (Cohen et al., "Adaptive
     gradient methods at the edge of stability", 2022, arXiv:2207.14484): 38 / lr. Clipping by norm

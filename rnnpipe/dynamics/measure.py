@@ -11,10 +11,11 @@ from torch import Tensor
 
 from rnnpipe.dynamics.curvature import (
     adam_limit,
-    adam_scale,
+    adam_root,
     error_and_gradient,
     sharpness,
     step_limit,
+    step_root,
 )
 from rnnpipe.dynamics.gradients import gradient_by_lag, lyapunov_exponent
 from rnnpipe.dynamics.stretches import Stretch
@@ -63,11 +64,11 @@ def measure(
         learning_rate = float(history["learning_rate"].iloc[min(update, len(history)) - 1])
         mse, gradient = error_and_gradient(network, stretches)
         norm = float(gradient.norm())
-        top = sharpness(network, stretches, gradient)
+        top = sharpness(network, stretches, gradient, step_root(network, recipe))
         adam = math.nan
         if update in second_moments:
-            scale = adam_scale(network, second_moments[update])
-            adam = sharpness(network, stretches, gradient, scale).value
+            root = adam_root(network, second_moments[update])
+            adam = sharpness(network, stretches, gradient, root).value
         lags, norms = gradient_by_lag(network, stretches)
         rows.append(
             {

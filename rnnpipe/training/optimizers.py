@@ -53,6 +53,24 @@ def clip(network: Network, recipe: Recipe) -> tuple[float, bool]:
 
 
 @torch.no_grad()
+def precondition(network: Network, recipe: Recipe) -> None:
+    """Turn the gradient into the step of other coordinates: `rate_factors` and `centred`.
+
+    With centred units, y = U (h - 1/2) + c', so that c = c' - sum(U) / 2. The gradient for U in
+    these coordinates is dU - dc / 2, and a step along it moves c too.
+    """
+    for name, factor in (recipe.rate_factors or {}).items():
+        gradient = getattr(network, name).grad
+        if gradient is not None:
+            gradient.mul_(factor)
+    if recipe.centred:
+        dU, dc = network.U.grad, network.c.grad
+        assert dU is not None and dc is not None  # both are always trained
+        dU.sub_(dc / 2)
+        dc.sub_(dU.sum() / 2)
+
+
+@torch.no_grad()
 def decay(network: Network, amount: float) -> None:
     """Shrink all weights except the biases by the share `amount`."""
     if amount:

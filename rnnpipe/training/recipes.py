@@ -31,6 +31,8 @@ class Recipe:
         the three drives a unit equally at first. Biases start at 0.
     init_scale : float
         See `init`; orthogonal blocks are scaled by it too.
+    init_factors : mapping from {"W", "V", "M", "U"} to float, optional
+        Factors on the initial weights, by block.
     optimizer : {"sgd", "adam", "soap"}
         Plain or momentum gradient descent, Adam (Kingma & Ba, 2015), or SOAP (Vyas et al., 2024;
         see `rnnpipe.training.soap`), whose updates cost more but of which far fewer are needed.
@@ -38,6 +40,11 @@ class Recipe:
         At the first update.
     momentum : float
         Of sgd, in [0, 1).
+    rate_factors : mapping from {"W", "V", "M", "b", "d", "U", "c"} to float, optional
+        Of sgd: factors on the learning rate, by block; 0 leaves a block as it is drawn.
+    rate_warm_up : float
+        Share of the training, at its start, in which the learning rate grows evenly from a
+        hundredth to all of it (Gilmer et al., arXiv:2110.04369).
     schedule : {"constant", "cosine", "steep_cosine", "exponential"}
         How the learning rate changes from the first update to the last. The steep cosine is the
         cosine to the power 1.5: it takes longer over the last, small rates.
@@ -50,6 +57,13 @@ class Recipe:
         their own samples, through the samples fed back (see `rnnpipe.training.closed_loop`). With
         "none", the hidden layer stays as drawn and only the output is fitted, in one step (see
         `rnnpipe.training.echo_state`).
+    through_time : bool
+        With "whole_utterance": whether the gradient flows back through the recurrent weights, from
+        a state to the one before. If not, each step takes the state before it as given.
+    centred : bool
+        With "whole_utterance" and sgd: whether the output's weights learn from hidden units minus
+        1/2, as if the network had such units; it stays the same function (LeCun, Kanter & Solla,
+        1991, on why that helps).
     streams : int
         Number of streams in parallel; unused with "whole_utterance".
     steps : int
@@ -95,14 +109,19 @@ class Recipe:
     cell: Literal["sigmoid", "tanh", "relu", "gru", "lstm"] = "tanh"
     init: Literal["uniform", "hidden", "fan_in", "orthogonal", "lecun"] = "fan_in"
     init_scale: float = 1.0
+    init_factors: Mapping[str, float] | None = None
     optimizer: Literal["sgd", "adam", "soap"] = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.0
+    rate_factors: Mapping[str, float] | None = None
+    rate_warm_up: float = 0.0
     schedule: Literal["constant", "cosine", "steep_cosine", "exponential"] = "constant"
     final_learning_rate: float = 1.0
     epochs: int | None = None
     updates: int | None = None
     backpropagation: Literal["whole_utterance", "truncated", "closed_loop", "none"] = "truncated"
+    through_time: bool = True
+    centred: bool = False
     streams: int = 32
     steps: int = 100
     carry_state: bool = True
@@ -138,6 +157,17 @@ class Recipe:
             raise RnnpipeError(
                 f"momentum belongs to the optimizer sgd; {self.optimizer} has its own."
             )
+        if self.optimizer != "sgd" and (self.rate_factors or self.centred):
+            raise RnnpipeError(
+                f"rate_factors and centred belong to the optimizer sgd; {self.optimizer} makes up "
+                "for a gradient that is scaled."
+            )
+        if self.centred and {"U", "c"} & set(self.rate_factors or {}):
+            raise RnnpipeError("With centred, rate_factors may not name U or c.")
+        if self.backpropagation != "whole_utterance" and (self.centred or not self.through_time):
+            raise RnnpipeError("through_time and centred belong to whole_utterance.")
+        if self.cell == "lstm" and not self.through_time:
+            raise RnnpipeError("through_time is not to be had without for the cell lstm.")
         if self.backpropagation == "closed_loop":
             if self.dropout or self.weight_noise:
                 raise RnnpipeError("The closed loop supports neither dropout nor weight_noise.")
@@ -192,4 +222,6 @@ class Recipe:
             "steep_cosine": end + (1 - end) * cosine**1.5,
             "exponential": end**progress,
         }[self.schedule]
+        if progress < self.rate_warm_up:
+            share *= 0.01 + 0.99 * progress / self.rate_warm_up
         return self.learning_rate * share

@@ -92,7 +92,7 @@ def digest_of_training(
     device : str
         Where to train.
     """
-    parts = [VERSION, asdict(recipe), asdict(experiment), setting[1:], device]
+    parts = [VERSION, recipe.changes(), asdict(experiment), setting[1:], device]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

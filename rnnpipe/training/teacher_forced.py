@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from rnnpipe.kernels.recurrence import recur
 from rnnpipe.model import Network
 from rnnpipe.training.batches import Batch, Chunks, WholeUtterances
 from rnnpipe.training.optimizers import BIASES
@@ -20,7 +21,7 @@ class TeacherForced:
     network : Network
         The caller updates its weights between two passes.
     recipe : Recipe
-        Its `input_noise`, `weight_noise` and `dropout` are used.
+        Its `input_noise`, `weight_noise`, `dropout` and `through_time` are used.
     batches : WholeUtterances or Chunks
         Source of the batches.
 
@@ -57,10 +58,25 @@ def predict_batch(
         signal = signal + recipe.input_noise * torch.randn_like(signal)
     target = batch.signal[:, network.order :]
     with noisy_weights(network, recipe.weight_noise):
-        predictions, state = network(signal, batch.phones, state, recipe.dropout)
+        if recipe.through_time:
+            predictions, state = network(signal, batch.phones, state, recipe.dropout)
+        else:
+            predictions, state = _step_by_step(network, signal, batch.phones, state, recipe.dropout)
         loss = (batch.valid * (predictions - target) ** 2).sum() / batch.valid.sum()
         loss.backward()
     return loss, state
+
+
+def _step_by_step(
+    network: Network, signal: Tensor, phones: Tensor, state: Tensor, dropout: float
+) -> tuple[Tensor, Tensor]:
+    """Predict one utterance, as many streams of one step each, each from the state before it."""
+    with torch.no_grad():
+        h, last = recur(signal, phones, network.weights, state, network.cell)
+    before = torch.cat((state, h[:-1, :, 0]))
+    windows = signal[0].unfold(0, network.order + 1, 1)
+    predictions, _ = network(windows, phones.t(), before, dropout)
+    return predictions.t(), last
 
 
 @contextmanager

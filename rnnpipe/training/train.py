@@ -19,7 +19,7 @@ from rnnpipe.training.batches import Chunks, WholeUtterances, as_tensors
 from rnnpipe.training.closed_loop import ClosedLoop
 from rnnpipe.training.echo_state import EchoState
 from rnnpipe.training.log import Log, Row
-from rnnpipe.training.optimizers import clip, decay, make_optimizer
+from rnnpipe.training.optimizers import clip, decay, make_optimizer, precondition
 from rnnpipe.training.recipes import Recipe
 from rnnpipe.training.rises import Rises
 from rnnpipe.training.runs import TrainedRun
@@ -96,12 +96,15 @@ def draw(network: Network, recipe: Recipe, seed: int) -> None:
     network : Network
         Gets the weights.
     recipe : Recipe
-        Its `init` and `init_scale` are used.
+        Its `init`, `init_scale` and `init_factors` are used.
     seed : int
         Seed of the training.
     """
     torch.manual_seed(seed)
     network.initialise(recipe.init, recipe.init_scale)
+    with torch.no_grad():
+        for name, factor in (recipe.init_factors or {}).items():
+            getattr(network, name).mul_(factor)
 
 
 @dataclass
@@ -164,6 +167,7 @@ class Training:
     def step(self, update: int, rate: float) -> None:
         """Update the weights with the gradient that the last pass stored in them."""
         decay(self.network, rate * self.recipe.weight_decay)
+        precondition(self.network, self.recipe)
         self.optimizer.step()
         if self.closed_loop:
             share = 1 / (1 + MEMORY * (update - 1))

@@ -21,7 +21,7 @@ from rnnpipe.dynamics import curvature
 from rnnpipe.dynamics.curvature import (
     BLOCKS,
     adam_limit,
-    adam_scale,
+    adam_root,
     error_and_gradient,
     lanczos,
     sharpness,
@@ -411,7 +411,7 @@ def test_the_sharpness_of_adam_is_that_of_the_hessian_between_roots_of_its_momen
     root = torch.cat([moments[n].ravel() for n, w in network.named_parameters() if w.numel()])
     D = torch.diag(root.sqrt().rsqrt())
     _, gradient = error_and_gradient(network, [one])
-    found = sharpness(network, [one], gradient, adam_scale(network, moments))
+    found = sharpness(network, [one], gradient, adam_root(network, moments))
     assert found.value == pytest.approx(float(torch.linalg.eigvalsh(D @ H @ D)[-1]), rel=2e-3)
 
 
