@@ -5,6 +5,7 @@ See `rnnpipe.dynamics` for the meaning of the exponent and for references.
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,16 +18,34 @@ MAX_LAG, POSITIONS = 1000, 64
 # The exponent leaves out this share of the steps, in which the vector turns to the direction of
 # largest growth.
 TURNING = 0.1
+SPAN = 100  # steps over which growth for a time is measured: 6 ms
 
 
-def lyapunov_exponent(network: Network, stretches: Sequence[Stretch]) -> float:
-    """Measure the largest Lyapunov exponent of the recurrence, in nats per step.
+class Growth(NamedTuple):
+    """How a vector grows that is carried back through the recurrence.
+
+    Parameters
+    ----------
+    exponent : float
+        The largest Lyapunov exponent of the recurrence, in nats per step; nan if there is too
+        little speech, -inf if all units pass no gradient on.
+    largest, high : float
+        Largest growth over any `SPAN` steps, in nats, and its 99.9th percentile: what a mean of
+        shrinking passages could hide. nan if no stretch is that long.
+    """
+
+    exponent: float
+    largest: float
+    high: float
+
+
+def growth(network: Network, stretches: Sequence[Stretch]) -> Growth:
+    """Measure how gradients grow on their way back through time.
 
         (log |v_0| - log |v_n|) / n,   v_{t-1} = (dh_t / dh_{t-1})' v_t
 
     The vector starts at the end of a stretch, in a random direction; its first tenth of steps is
-    left out. The result is the mean over the stretches, weighted by length; -inf if all units pass
-    no gradient on.
+    left out. The exponent is the mean over the stretches, weighted by length.
 
     Parameters
     ----------
@@ -36,15 +55,21 @@ def lyapunov_exponent(network: Network, stretches: Sequence[Stretch]) -> float:
         From `cut_stretches`.
     """
     start = np.random.default_rng(0).normal(size=(1, network.hidden_size))
-    growth, steps = 0.0, 0
+    total, steps, spans = 0.0, 0, []
     for stretch in stretches:
         last = stretch.phones.numel() - 1
         logs = _carried_back(network, stretch, np.array([last]), start, last)[:, 0]
         turned = round(TURNING * last)
         if turned < last:
-            growth += logs[last] - logs[turned] if np.isfinite(logs[last]) else -math.inf
+            total += logs[last] - logs[turned] if np.isfinite(logs[last]) else -math.inf
             steps += last - turned
-    return growth / steps if steps else math.nan
+            alive = logs[turned:][np.isfinite(logs[turned:])]
+            spans.append(alive[SPAN:] - alive[:-SPAN])
+    found = np.concatenate(spans) if spans else np.empty(0)
+    exponent = float(total / steps) if steps else math.nan
+    if not found.size:
+        return Growth(exponent, math.nan, math.nan)
+    return Growth(exponent, float(found.max()), float(np.quantile(found, 0.999)))
 
 
 def gradient_by_lag(

@@ -17,7 +17,7 @@ from rnnpipe.dynamics.curvature import (
     step_limit,
     step_root,
 )
-from rnnpipe.dynamics.gradients import gradient_by_lag, lyapunov_exponent
+from rnnpipe.dynamics.gradients import gradient_by_lag, growth
 from rnnpipe.dynamics.stretches import Stretch
 from rnnpipe.model import Network
 from rnnpipe.progress import progress
@@ -55,7 +55,8 @@ def measure(
         One row per snapshot: update; learning_rate; mse and gradient_norm on the stretches;
         sharpness, sharpness_error, products; limit; adam_sharpness and adam_limit, the same in the
         coordinates in which adam takes plain steps, nan at its first snapshot; share_W to share_c;
-        lyapunov; and lags, gradient_median and gradient_p90 over positions, each a list.
+        lyapunov, growth_largest and growth_high, see `rnnpipe.dynamics.gradients.Growth`; and lags,
+        gradient_median and gradient_p90 over positions, each a list.
     """
     network = copy.deepcopy(network).double()
     rows = []
@@ -69,6 +70,7 @@ def measure(
         if update in second_moments:
             root = adam_root(network, second_moments[update])
             adam = sharpness(network, stretches, gradient, root).value
+        carried = growth(network, stretches)
         lags, norms = gradient_by_lag(network, stretches)
         rows.append(
             {
@@ -83,7 +85,9 @@ def measure(
                 "adam_sharpness": adam,
                 "adam_limit": adam_limit(recipe, learning_rate, norm),
                 **{f"share_{name}": share for name, share in top.shares.items()},
-                "lyapunov": lyapunov_exponent(network, stretches),
+                "lyapunov": carried.exponent,
+                "growth_largest": carried.largest,
+                "growth_high": carried.high,
                 "lags": lags.tolist(),
                 "gradient_median": np.median(norms, axis=1).tolist(),
                 "gradient_p90": np.quantile(norms, 0.9, axis=1).tolist(),

@@ -105,6 +105,8 @@ class Start:
         At initialisation; the limit is nan if none is known.
     block, share : str, float
         The weights with the largest share of the leading eigenvector, and this share in per cent.
+    growth : float
+        Largest growth of a gradient over any 100 steps, in nats; nan if it was not measured.
     rises, diverges, trains : bool
         What happened. `trains` is true if training does not diverge and, if the error rises, ends
         with an error below the lowest one before the rise.
@@ -116,6 +118,7 @@ class Start:
     lyapunov: float
     block: str
     share: float
+    growth: float
     rises: bool
     diverges: bool
     trains: bool
@@ -155,6 +158,7 @@ def at_start(run: Mapping[str, Any], dynamics: pd.DataFrame) -> Start:
         lyapunov=float(first["lyapunov"]),
         block=block,
         share=share,
+        growth=float(first.get("growth_largest", math.nan)),
         rises=rises,
         diverges=diverges,
         trains=bool(trains),
@@ -285,10 +289,21 @@ def _gradients(own: Sequence[Start]) -> str:
     text = f"The Lyapunov exponent is {_span((s.lyapunov for s in own), signed)} nats a step"
     exploding = [start for start in own if start.time]
     if not exploding:
-        return f"{text}: at every size a gradient fades on its way back through time."
+        text = f"{text}: at every size a gradient fades on its way back through time"
+        return f"{text}{_for_a_time(own)}."
     if len(exploding) == len(own):
         return f"{text}: at every size a gradient grows on its way back through time."
     return f"{text}; a gradient grows on its way back through time at {_sizes(exploding, own)}."
+
+
+def _for_a_time(own: Sequence[Start]) -> str:
+    """Whether a gradient that fades in the mean grows for a time."""
+    most = max((start.growth for start in own if not math.isnan(start.growth)), default=math.nan)
+    if math.isnan(most):
+        return ""
+    if most > 0:
+        return f", but over some 100 samples it grows by a factor of {math.exp(most):.2g}"
+    return f", over any 100 samples by a factor of {math.exp(-most):.2g} or more"
 
 
 def _curvature(own: Sequence[Start]) -> str:

@@ -28,7 +28,7 @@ from rnnpipe.dynamics.curvature import (
     step_limit,
 )
 from rnnpipe.dynamics.forecast import least_sharpness, warning
-from rnnpipe.dynamics.gradients import gradient_by_lag, lyapunov_exponent
+from rnnpipe.dynamics.gradients import gradient_by_lag, growth
 from rnnpipe.dynamics.measure import measure
 from rnnpipe.dynamics.stretches import Stretch, cut_stretches
 from rnnpipe.findings import stability
@@ -224,29 +224,43 @@ def linear(M) -> Network:
 def test_the_exponent_of_a_linear_recurrence_is_the_log_of_its_spectral_radius(radius):
     M = np.random.default_rng(2).uniform(0, 1, (6, 6))
     M *= radius / np.abs(np.linalg.eigvals(M)).max()
-    assert lyapunov_exponent(linear(M), [stretch(300)]) == pytest.approx(math.log(radius), abs=1e-6)
+    assert growth(linear(M), [stretch(300)]).exponent == pytest.approx(math.log(radius), abs=1e-6)
 
 
 def test_the_exponent_of_several_stretches_is_their_mean_by_length():
     network, stretches = small("tanh"), [stretch(400), stretch(100, seed=1)]
-    one, two = (lyapunov_exponent(network, [part]) for part in stretches)
-    both = lyapunov_exponent(network, stretches)
+    one, two = (growth(network, [part]).exponent for part in stretches)
+    both = growth(network, stretches).exponent
     assert both == pytest.approx((4 * one + two) / 5, rel=0.02)
 
 
 @pytest.mark.parametrize("short", [[1], [1, 1, 1], [2], [3, 1]])
 def test_short_stretches_beside_a_long_one_leave_its_exponent_defined(short):
     network, long = small("tanh"), stretch(400)
-    alone = lyapunov_exponent(network, [long])
-    both = lyapunov_exponent(network, [*(stretch(size, seed=size) for size in short), long])
+    alone = growth(network, [long]).exponent
+    both = growth(network, [*(stretch(size, seed=size) for size in short), long]).exponent
     assert both == pytest.approx(alone, rel=0.05)
+
+
+def test_growth_for_a_time_is_seen_where_the_mean_hides_it():
+    """Two units together grow; in another phone one of them is shut, and the other fades."""
+    M = np.array([[0.9, 0.1], [0.1, 1.05]])
+    network, one = linear(M), stretch(2000)
+    with torch.no_grad():
+        network.V[1, 1] = -1e300
+    phones = torch.ones_like(one.phones)
+    phones[800:1100] = 0
+    found = growth(network, [Stretch(one.signal, phones)])
+    assert found.exponent < -0.05
+    assert found.largest == pytest.approx(100 * math.log(np.linalg.eigvalsh(M)[-1]), rel=1e-3)
+    assert found.exponent < found.high <= found.largest
 
 
 def test_units_that_are_shut_carry_nothing_back():
     network = linear(np.eye(3))
     with torch.no_grad():
         network.b.fill_(-100.0)
-    assert lyapunov_exponent(network, [stretch(50)]) == -math.inf
+    assert growth(network, [stretch(50)]).exponent == -math.inf
     _, norms = gradient_by_lag(network, [stretch(50)])
     assert (norms == 0).all()
 
@@ -267,7 +281,7 @@ def test_a_short_utterance_has_the_lags_that_it_has():
     assert lags[-1] == 29 and norms.shape == (len(lags), 64)
     lags, norms = gradient_by_lag(small("gru"), [stretch(1)])
     assert lags.size == 0 and norms.shape[0] == 0
-    assert math.isnan(lyapunov_exponent(small("gru"), [stretch(1)]))
+    assert np.isnan(growth(small("gru"), [stretch(1)])).all()
 
 
 # --- on what it is measured -----------------------------------------------------------------------

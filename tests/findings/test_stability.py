@@ -11,7 +11,14 @@ from rnnpipe.vocabulary import Setting
 
 
 def start(hidden, seed=0, *, sharpness=50.0, lyapunov=-0.5, rises=False, **changed) -> Start:
-    given = {"limit": 200.0, "block": "U", "share": 70.0, "diverges": False, "trains": True}
+    given = {
+        "growth": math.nan,
+        "limit": 200.0,
+        "block": "U",
+        "share": 70.0,
+        "diverges": False,
+        "trains": True,
+    }
     setting = Setting(changed.pop("recipe", "note"), hidden, seed)
     return Start(setting, sharpness=sharpness, lyapunov=lyapunov, rises=rises, **(given | changed))
 
@@ -74,6 +81,15 @@ def test_the_question_presumes_no_more_than_what_happened():
     assert question(smallest) == "Why does the error go up?"
     other = start(5, recipe="clipped")  # says nothing about the recipe in question
     assert question([*smallest, other]) == "Why does the error go up?"
+
+
+def test_growth_for_a_time_is_not_hidden_by_the_mean():
+    fades = [start(25, rises=True, growth=-2.0), start(100, rises=True, growth=-5.0)]
+    assert "fades on its way back through time, over any 100 samples by a factor of 7.4" in answer(
+        fades
+    )
+    grows = [fades[0], start(100, rises=True, growth=1.5)]
+    assert "through time, but over some 100 samples it grows by a factor of 4.5." in answer(grows)
 
 
 def test_hidden_size_is_no_rival_where_it_predicts_less():

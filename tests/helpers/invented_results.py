@@ -82,7 +82,7 @@ class Results:
             self.starts.append(
                 stability.Start(
                     key, sharpness=3.0 * hidden, limit=np.nan if key[0] == "clipped" else 200.0,
-                    lyapunov=-0.5, block="U", share=70.0,
+                    lyapunov=-0.5, block="U", share=70.0, growth=-50.0,
                     rises=bad, diverges=bad, trains=not bad,
                 )
             )  # fmt: skip
