@@ -120,7 +120,11 @@ def plot_training_curves(
 
 
 def thinned(history: pd.DataFrame, quantity: str, stretches: int) -> tuple[np.ndarray, np.ndarray]:
-    """Means over at most `stretches` stretches of updates, and the last update on its own."""
+    """Means over at most `stretches` stretches of updates, and where the last update ends.
+
+    There, the value is that of the last stretch; of a training that ends with its largest, which is
+    a divergence, it is the last update's own.
+    """
     finite = history[np.isfinite(history[quantity].astype(float))]
     updates = finite["update"].to_numpy(dtype=float)
     values = finite[quantity].to_numpy(dtype=float)
@@ -129,4 +133,5 @@ def thinned(history: pd.DataFrame, quantity: str, stretches: int) -> tuple[np.nd
     edges = np.linspace(0, len(updates) - 1, stretches + 1).astype(int)
     lengths = np.diff(edges)
     means = [np.add.reduceat(a[:-1], edges[:-1]) / lengths for a in (updates, values)]
-    return np.append(means[0], updates[-1]), np.append(means[1], values[-1])
+    last = values[-1] if values[-1] >= values.max() else means[1][-1]
+    return np.append(means[0], updates[-1]), np.append(means[1], last)
