@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -78,6 +79,7 @@ def test_the_schema_allows_what_a_recipe_takes():
             assert rule["enum"] == list(get_args(hint))
         else:
             python = {"integer": int, "number": float, "boolean": bool, "null": type(None)}
+            python["object"] = Mapping[str, float]
             types = [rule["type"]] if isinstance(rule["type"], str) else rule["type"]
             assert {python[one] for one in types} == set(get_args(hint) or [hint])
 
