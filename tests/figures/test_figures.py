@@ -42,7 +42,7 @@ def test_the_figure_of_stability_names_its_limits_and_sizes(results):
 
 def test_stability_of_one_setting_without_limits_or_gradients_is_drawn(tmp_path):
     lone = stability.Start(
-        Setting("a", 3, 0), np.inf, np.nan, -np.inf, "c", 60.0, True, True, False
+        Setting("a", 3, 0), np.inf, np.nan, -np.inf, "c", 60.0, np.nan, True, True, False
     )
     rows = history(0.5, 2, True, False, np.random.default_rng(0))
     nothing = pd.DataFrame(
