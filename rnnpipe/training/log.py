@@ -101,8 +101,8 @@ class Log:
         self.best: tuple[float, Snapshot] | None = None
         self._marks = {1 + round(share * num_updates) for share in SNAPSHOTS}
 
-    def add(self, row: Row, samples: int, tried: Network) -> None:
-        """Add an update, before its step is taken; `tried` is the network of its free run."""
+    def add(self, row: Row, samples: int) -> None:
+        """Add an update, before its step is taken."""
         self.rows.append(row)
         self.samples += samples
         if not (row.mse <= DIVERGED_MSE and math.isfinite(row.gradient_norm)):
@@ -110,7 +110,7 @@ class Log:
             return
         self.sane = snapshot(self.network)
         if row.free_nmse < (self.best[0] if self.best else math.inf):
-            self.best = row.free_nmse, snapshot(tried)
+            self.best = row.free_nmse, self.sane
         if row.update in self._marks:
             self._keep(row.update, self.sane, self._moments())
         if self.risen_at is None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # reading a summary needs neither, which take seconds to load
 # Recorded in run.json. Raise it with every change after which the same recipe, size and seed make
 # another network: a training takes too long to be repeated without being asked for, so results of
 # an older version stay, and are named.
-VERSION = 1
+VERSION = 2
 SECOND_MOMENT = "/second_moment"  # after the name of a weight
 
 
@@ -38,9 +38,8 @@ class TrainedRun:
     ----------
     network : Network
         With the trained weights; after a divergence, with those of the last update before it. After
-        a training on its own samples, with the running mean of the weights that made the best free
-        run of those tried. This choice is part of the training: it uses the training utterances,
-        and nothing that is held out.
+        a training on its own samples, with those that made the best free run of those tried. This
+        choice is part of the training: it uses the training utterances, and nothing held out.
     history : DataFrame
         One row per update: update (from 1), epoch, mse (before the step, in standardised units),
         gradient_norm (before clipping), clipped, learning_rate, and free_nmse, the free-running

@@ -1,6 +1,5 @@
 """Training one network: make a batch, predict, measure, log, take a step, and stop."""
 
-import copy
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -28,10 +27,6 @@ from rnnpipe.windows.series import Series, sizes_of
 
 # Number of free runs tried in a training on the network's own samples, at equal distances.
 FREE_RUNS = 50
-# These free runs, and the result of such a training, are those of a running mean of the weights: an
-# update may lose a difficult passage that the one before had learnt, their mean keeps it (Polyak &
-# Juditsky, 1992). It reaches back over about this share of the updates so far.
-MEMORY = 0.05
 
 
 def train(
@@ -84,7 +79,7 @@ def train(
             watch(training.log.rows)
             if training.diverged:
                 break
-            training.step(update, rate)
+            training.step(rate)
         return training.finish()
 
 
@@ -119,8 +114,6 @@ class Training:
         The training utterances.
     network : Network
         With the current weights.
-    averaged : Network
-        With the running mean of the weights, in a training on the network's own samples.
     optimizer : torch.optim.Optimizer
         With its running means.
     passes : TeacherForced, ClosedLoop or EchoState
@@ -138,7 +131,6 @@ class Training:
     recipe: Recipe
     series: Sequence[Series]
     network: Network
-    averaged: Network
     optimizer: torch.optim.Optimizer
     passes: TeacherForced | ClosedLoop | EchoState
     log: Log
@@ -160,20 +152,15 @@ class Training:
         epoch = (self.log.samples + samples) / self.samples_per_epoch
         before, now = ((n * FREE_RUNS) // self.num_updates for n in (update - 1, update))
         tried = self.closed_loop and now > before
-        free = free_running_nmse(self.averaged, self.series) if tried else math.nan
+        free = free_running_nmse(self.network, self.series) if tried else math.nan
         row = Row(update, epoch, error, norm, clipped, rate, free)
-        self.log.add(row, samples, self.averaged)
+        self.log.add(row, samples)
 
-    def step(self, update: int, rate: float) -> None:
+    def step(self, rate: float) -> None:
         """Update the weights with the gradient that the last pass stored in them."""
         decay(self.network, rate * self.recipe.weight_decay)
         precondition(self.network, self.recipe)
         self.optimizer.step()
-        if self.closed_loop:
-            share = 1 / (1 + MEMORY * (update - 1))
-            networks = self.averaged.parameters(), self.network.parameters()
-            for mean, new in zip(*networks, strict=True):
-                mean.data.lerp_(new.data, share)
 
     def finish(self) -> TrainedRun:
         """Measure the error after the last step, and choose which weights the training returns."""
@@ -185,9 +172,8 @@ class Training:
             self.network.load_state_dict(self.log.sane)
         elif self.log.best is not None:
             lowest, weights = self.log.best
-            last = free_running_nmse(self.averaged, self.series)
-            better = self.averaged.state_dict() if last < lowest else weights
-            self.network.load_state_dict(better)
+            if free_running_nmse(self.network, self.series) >= lowest:
+                self.network.load_state_dict(weights)
         return self.log.close(wall_seconds)
 
     @property
@@ -225,9 +211,8 @@ def begin(
     warm_up(network)
     started = time.perf_counter()
     passes = make_passes(network, recipe, num_updates, series, sizes, device, threads)
-    averaged = copy.deepcopy(network)
     return Training(
-        recipe, series, network, averaged, optimizer, passes, log, num_updates, sum(sizes), started
+        recipe, series, network, optimizer, passes, log, num_updates, sum(sizes), started
     )
 
 
