@@ -36,7 +36,7 @@ def test_any_path_several_utterances_and_a_divergence(finished, tmp_path):
     )
     config["recipes"]["wild"] = config["recipes"]["note"] | {"learning_rate": 1000.0}
     said = snakemake(tmp_path, "all", config=config)
-    assert said.count("rnnpipe: wild h3 s0: the step is too large for 3 hidden units") == 1
+    assert said.count("rnnpipe: wild, 3 hidden units, seed 0: the step is too large: before") == 1
     assert "rnnpipe: clipped" not in said
     mse = pd.read_csv(tmp_path / "results/tables/mse.csv")
     networks = mse[~mse["recipe"].str.startswith("baseline:")]
