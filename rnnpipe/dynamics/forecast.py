@@ -93,8 +93,8 @@ def warning(
     if not limit < least < math.inf:
         return None
     return (
-        f"the step is too large: before training, the sharpness is at least {least:.3g}, and a learning rate of {rate:g} bears {limit:.3g}. "
-        f"The error will rise. This begins at about {math.floor(hidden_size * limit / least)} "
-        f"hidden units or fewer; with {hidden_size}, at a learning rate of "
-        f"{rate * limit / least:.2g} or less"
+        f"the step is too large: before training, the sharpness is at least {least:.3g}, and a "
+        f"learning rate of {rate:g} bears {limit:.3g}. The error will rise. This begins at about "
+        f"{max(1, math.floor(hidden_size * limit / least))} hidden units or fewer; with "
+        f"{hidden_size}, at a learning rate of {rate * limit / least:.2g} or less"
     )
