@@ -31,7 +31,7 @@ def test_a_run_leaves_what_the_readme_promises(finished):
     assert len(settings) == 4
     assert settings["outcome"].str.len().gt(20).all()
     assert np.isfinite(settings[["sharpness", "lyapunov"]]).all(axis=None)
-    assert settings["verdict"].eq("stable").all()
+    assert settings["verdict"].str.startswith("stable").all()
     page = (results / "report.html").read_text()
     assert page.count("data-setting=") == 4
     for name in ("mse.txt", "mse.md", "mse.tex", "by_phone.csv", "by_phone_class.tex"):
