@@ -178,7 +178,7 @@ def step_root(network: Network, recipe: Recipe) -> Root:
     ).sqrt()
     if not recipe.centred:
         return lambda vector: scale * vector
-    H, (first, last) = network.hidden_size, _place_of_output(network)
+    H = network.hidden_size
     matrix = torch.eye(H + 1, dtype=torch.float64)
     matrix[H, :H] = matrix[:H, H] = -1 / 2
     matrix[H, H] += H / 4
@@ -187,20 +187,10 @@ def step_root(network: Network, recipe: Recipe) -> Root:
 
     def root(vector: Tensor) -> Tensor:
         moved = scale * vector
-        moved[first:last] = output @ moved[first:last]
+        moved[-H - 1 :] = output @ moved[-H - 1 :]  # U and c are the last weights
         return moved
 
     return root
-
-
-def _place_of_output(network: Network) -> tuple[int, int]:
-    """Where U and c, which follow each other, lie in the vector of all weights."""
-    before = 0
-    for name, weight in network.named_parameters():
-        if name == "U":
-            return before, before + network.hidden_size + 1
-        before += weight.numel()
-    raise AssertionError("a network has an output")
 
 
 def adam_root(network: Network, second_moments: Mapping[str, Tensor]) -> Root:
@@ -243,9 +233,7 @@ def step_limit(recipe: Recipe, learning_rate: float, gradient_norm: float) -> fl
     """
     if recipe.optimizer != "sgd" or recipe.clip == "value":
         return math.nan
-    if recipe.clip == "norm" and gradient_norm > recipe.clip_at:
-        learning_rate *= recipe.clip_at / gradient_norm
-    return 2 * (1 + recipe.momentum) / learning_rate
+    return 2 * (1 + recipe.momentum) / _clipped(learning_rate, recipe, gradient_norm)
 
 
 def adam_limit(recipe: Recipe, learning_rate: float, gradient_norm: float) -> float:
@@ -263,6 +251,12 @@ def adam_limit(recipe: Recipe, learning_rate: float, gradient_norm: float) -> fl
     """
     if recipe.optimizer != "adam" or recipe.clip == "value":
         return math.nan
+    rate = _clipped(learning_rate, recipe, gradient_norm)
+    return (2 + 2 * BETAS[0]) / ((1 - BETAS[0]) * rate)
+
+
+def _clipped(learning_rate: float, recipe: Recipe, gradient_norm: float) -> float:
+    """The learning rate, less by as much as clipping by norm shortens the gradient."""
     if recipe.clip == "norm" and gradient_norm > recipe.clip_at:
-        learning_rate *= recipe.clip_at / gradient_norm
-    return (2 + 2 * BETAS[0]) / ((1 - BETAS[0]) * learning_rate)
+        return learning_rate * recipe.clip_at / gradient_norm
+    return learning_rate

@@ -74,12 +74,18 @@ def warning(
 ) -> str | None:
     """Say that the first steps of a training are too large; None if that is not known before it.
 
+    It is known of plain gradient descent on the mean squared error: not of a closed loop, whose
+    loss is another one, and not where the step is preconditioned.
+
     Parameters
     ----------
     recipe, series, hidden_size, seed, mean, std, num_phones
         As for `rnnpipe.training.train.train`.
     """
     rate = recipe.learning_rate_at(0)
+    preconditioned = recipe.centred or bool(recipe.rate_factors)
+    if recipe.backpropagation == "closed_loop" or preconditioned:
+        return None
     if math.isnan(step_limit(recipe, rate, 0.0)):
         return None
     network = Network(series[0].order, num_phones, hidden_size, recipe.cell)

@@ -509,7 +509,8 @@ def test_the_size_at_which_trouble_starts_is_told_from_one_forward_pass():
 
 @pytest.mark.parametrize(
     "changed",
-    [{"optimizer": "adam"}, {"clip": "value"}, {"clip": "norm", "clip_at": 1e-6},
+    [{"optimizer": "adam"}, {"clip": "value"}, {"clip": "norm", "clip_at": 1e-6}, {"centred": True},
+     {"rate_factors": {"U": 0.1}}, {"backpropagation": "closed_loop"},
      {"cell": "relu", "init": "uniform", "init_scale": 1e30}],
 )  # fmt: skip
 def test_nothing_is_told_where_no_limit_is_known_or_the_step_is_small(changed):
