@@ -167,7 +167,7 @@ class Recipe:
         if self.backpropagation != "whole_utterance" and (self.centred or not self.through_time):
             raise RnnpipeError("through_time and centred belong to whole_utterance.")
         if self.cell == "lstm" and not self.through_time:
-            raise RnnpipeError("through_time is not to be had without for the cell lstm.")
+            raise RnnpipeError("through_time: false is not possible with the cell lstm.")
         if self.backpropagation == "closed_loop":
             if self.dropout or self.weight_noise:
                 raise RnnpipeError("The closed loop supports neither dropout nor weight_noise.")
