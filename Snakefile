@@ -23,6 +23,7 @@ include: "workflow/rules/dynamics.smk"
 include: "workflow/rules/reconstruction.smk"
 include: "workflow/rules/findings.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/threshold.smk"
 
 
 report: "workflow/report/workflow.rst"

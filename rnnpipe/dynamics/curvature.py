@@ -47,12 +47,15 @@ class Sharpness:
         Share of the squared eigenvector in each weight block; they add up to 1.
     products : int
         Number of Hessian-vector products.
+    vector : float64 Tensor, shape (P,)
+        The eigenvector, of length 1.
     """
 
     value: float
     error: float
     shares: dict[str, float]
     products: int
+    vector: Tensor
 
 
 def error_and_gradient(network: Network, stretches: Sequence[Stretch]) -> tuple[float, Tensor]:
@@ -111,7 +114,8 @@ def sharpness(
         vector_to_parameters(weights, network.parameters())
     sizes = {name: weight.numel() for name, weight in network.named_parameters()}
     parts = dict(zip(sizes, (vector**2).split(list(sizes.values())), strict=True))
-    return Sharpness(value, error, {name: parts[name].sum().item() for name in BLOCKS}, products)
+    shares = {name: parts[name].sum().item() for name in BLOCKS}
+    return Sharpness(value, error, shares, products, vector)
 
 
 def lanczos(product: Callable[[Tensor], Tensor], size: int) -> tuple[float, float, Tensor, int]:
@@ -144,7 +148,7 @@ def lanczos(product: Callable[[Tensor], Tensor], size: int) -> tuple[float, floa
     while True:
         image = product(basis[-1])
         if not image.isfinite().all():
-            return math.inf, math.nan, torch.full((size,), math.nan), len(basis)
+            return math.inf, math.nan, torch.full_like(basis[0], math.nan), len(basis)
         diagonal.append(float(image @ basis[-1]))
         directions = torch.stack(basis)
         for _ in range(2):  # twice, because rounding leaves a rest of the old directions
