@@ -1,4 +1,4 @@
-"""The synthetic mini-TIMIT: eight espeak-ng voices, ten sentences each, in TIMIT's own tree.
+"""The synthetic mini-TIMIT: ten espeak-ng voices, ten sentences each, in TIMIT's own tree.
 
 TIMIT is licensed and cannot be distributed, so this corpus replaces it if there is no copy. It is
 not human speech. It has the same form as TIMIT: file formats, the 61 labels, the SA/SX/SI pattern
@@ -83,8 +83,8 @@ class _Piece:
 def write_minitimit(root: str | Path) -> None:
     """Write the synthetic mini-TIMIT.
 
-    It has 80 utterances in 16-bit SPHERE at 16 kHz, each with .PHN, .WRD and .TXT beside it, and
-    DOC/SPKRINFO.TXT: about 7 MB. This takes a few seconds.
+    It has 100 utterances in 16-bit SPHERE at 16 kHz, each with .PHN, .WRD and .TXT beside it, and
+    DOC/SPKRINFO.TXT: about 8 MB. This takes a few seconds.
 
     Parameters
     ----------

@@ -41,8 +41,8 @@ UPDATES = 60
 LEARNING_RATES = tuple(0.005 * 2 ** (n / 2) for n in range(11))  # 0.005 to 0.16
 HIDDEN_SIZES = (25, 50, 100)
 OUTPUT_FACTORS = (1, 4)  # on U as drawn; the larger one doubles the sharpness and more
-# At half and at twice the limit, with M as drawn and with one that makes the exponent positive. Then
-# curvature grows with each sample, by the square of what a gradient grows: 6 ms of speech, not more.
+# At half and at twice the limit, with M as drawn and with one that makes the exponent positive.
+# Then curvature grows with each sample, by the square of what a gradient does: so 6 ms of speech.
 SHARES_OF_LIMIT, RECURRENCE_FACTORS, SQUARE_SIZE, SQUARE_SAMPLES = (0.5, 2.0), (1, 8), 50, 100
 FIRST = 5  # updates in which growth along the leading eigenvector is measured
 

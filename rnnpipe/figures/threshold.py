@@ -5,7 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    MaxNLocator,
+    NullLocator,
+    PercentFormatter,
+)
 
 from rnnpipe.figures.style import FAINT, INK, RECIPES, drawing
 from rnnpipe.findings.threshold import fit, law, scores, surgery, threshold, two_by_two
@@ -43,7 +49,7 @@ def plot_threshold(trials: pd.DataFrame, path: str | Path) -> None:
 
 def _draw_law(axes: Axes, trials: pd.DataFrame) -> None:
     own, found = law(trials), threshold(trials)
-    axes.set(title="When the error rises", xlabel="learning rate x sharpness / 2", xscale="log")
+    axes.set(title="When the error rises", xlabel="learning rate × sharpness / 2", xscale="log")
     axes.set(ylabel="share of trials", ylim=(-0.03, 1.03))
     bins = np.digitize(own["x"], BINS)
     for _, part in own.groupby(bins):
@@ -66,15 +72,16 @@ def _draw_law(axes: Axes, trials: pd.DataFrame) -> None:
 def _draw_scores(axes: Axes, trials: pd.DataFrame) -> None:
     table = scores(trials)[::-1]
     wrong = table["wrong"] / len(law(trials))
-    own = table["predictor"].str.contains("sharpness|2 / learning")
+    own = table["predictor"].str.contains("sharpness|limit")
     axes.barh(range(len(table)), wrong, color=np.where(own, RISEN, FAINT), height=0.62)
     axes.set(title="Trials predicted wrongly", xlabel="of utterances left out")
     axes.set_yticks(range(len(table)), table["predictor"])
     axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     for place, value in enumerate(wrong):
         axes.text(value + 0.002, place, f"{value:.1%}", va="center")
-    axes.set_xlim(0, 1.15 * wrong.max())
+    axes.set_xlim(0, 1.15 * max(wrong.max(), 0.01))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
 
 
 def _draw_growth(axes: Axes, trials: pd.DataFrame) -> None:
@@ -84,25 +91,27 @@ def _draw_growth(axes: Axes, trials: pd.DataFrame) -> None:
     axes.plot([1, -LOUDEST], [1, -LOUDEST], color=FAINT, lw=1.2, ls=(0, (4, 3)))
     for factor, marker in ((1, "o"), (4, "^")):
         part = shown & (own["U_factor"] == factor)
-        label = "U as drawn" if factor == 1 else f"U x {factor}"
+        label = "U as drawn" if factor == 1 else f"U × {factor}"
         axes.plot(predicted[part], own["factor"][part], marker, ms=3.5, alpha=0.6, label=label,
                   color=RECIPES[factor // 2], mew=0)  # fmt: skip
     axes.axvline(-1, color=FAINT, lw=0.8, zorder=0)
     axes.set(title="Growth along the eigenvector, first update", ylabel="measured")
-    axes.set_xlabel("1 - learning rate x sharpness")
+    axes.set_xlabel("1 − learning rate × sharpness")
     axes.legend()
 
 
 def _draw_cases(axes: Axes, trials: pd.DataFrame) -> None:
     rows = []
     for case in surgery(trials).itertuples():
-        beyond = "second one beyond too" if case.next_above else "second one within"
-        what = "leading eigenvector" if case.removed == "leading" else "random direction"
-        rows.append((f"without {what},\n{beyond} the limit", case.risen, case.trials))
+        second = "beyond the limit too" if case.next_above else "within the limit"
+        what = "the leading eigenvector" if case.removed == "leading" else "a random direction"
+        rows.append((f"without {what},\nsecond one {second}", case.risen, case.trials))
     for case in two_by_two(trials).itertuples():
         exponent = "above" if case.exploding else "below"
         step = "twice" if case.sharp else "half"
-        rows.append((f"sharpness {step} the limit,\nexponent {exponent} 0", case.risen, case.trials))
+        rows.append(
+            (f"sharpness {step} the limit,\nexponent {exponent} 0", case.risen, case.trials)
+        )
     rows.reverse()
     shares = [risen / count for _, risen, count in rows]
     axes.barh(range(len(rows)), shares, color=RISEN, height=0.62)

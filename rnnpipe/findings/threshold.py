@@ -1,17 +1,16 @@
 """What predicts that the error rises: the sharpness in units of its limit, and its rivals.
 
-The trials are those of `rnnpipe.dynamics.threshold`, of its part "law". Each predictor gets a logistic
-regression of "the error rises". Intervals are bootstrapped over utterances, since the trials on one
-have their speech in common; scores are of utterances that the regression has not seen.
+The trials are those of `rnnpipe.dynamics.threshold`, of its part "law". Each predictor gets a
+logistic regression of "the error rises". Intervals are bootstrapped over utterances, since the
+trials on one have their speech in common; scores are of utterances that the regression has not
+seen.
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 # Draws of utterances for an interval, and the share of them that it covers.
-DRAWS, CONFIDENCE = 1000, 0.95
+DRAWS, CONFIDENCE = 400, 0.95
 # Penalty on the square of a slope. Without one, a predictor that makes no mistake has no finite
 # slope.
 PENALTY = 1e-3
@@ -25,13 +24,32 @@ PREDICTORS = {
     "lyapunov": "Lyapunov exponent",
     "growth_largest": "largest growth over 100 samples",
 }
+LIMIT = "the limit, nothing fitted"
 ON_LOG_SCALE = ("sharpness", "least_sharpness", "gradient_norm", "hidden_size")
 
 
 def law(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return the part of the trials that the law is about, with `x`, learning rate x sharpness / 2."""
+    """Return the part "law" of the trials, with `x`, learning rate x sharpness / 2."""
     own = trials[trials["part"] == "law"].reset_index(drop=True)
     return own.assign(x=own["learning_rate"] * own["sharpness"] / 2)
+
+
+def thresholds(trials: pd.DataFrame) -> pd.DataFrame:
+    """Find the threshold over all trials of the law (U_factor is nan), and by the factor on U.
+
+    Parameters
+    ----------
+    trials : DataFrame
+        From `rnnpipe.dynamics.threshold.trials`, of several utterances.
+
+    Returns
+    -------
+    DataFrame
+        U_factor, and the columns of `threshold`.
+    """
+    own = trials[trials["part"] == "law"]
+    parts = [(np.nan, own), *own.groupby("U_factor")]
+    return pd.DataFrame([{"U_factor": factor, **threshold(part)} for factor, part in parts])
 
 
 def threshold(trials: pd.DataFrame) -> dict[str, float]:
@@ -40,7 +58,7 @@ def threshold(trials: pd.DataFrame) -> dict[str, float]:
     Parameters
     ----------
     trials : DataFrame
-        From `rnnpipe.dynamics.threshold.trials`, of several utterances.
+        As for `thresholds`.
 
     Returns
     -------
@@ -79,15 +97,15 @@ def scores(trials: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     trials : DataFrame
-        As for `threshold`.
+        As for `thresholds`.
 
     Returns
     -------
     DataFrame
         One row per predictor, each with the logarithm of the learning rate beside it, the best
         first: predictor; wrong, the number of trials on the wrong side of one half; log_loss, the
-        mean of -log(the probability given to what happened), in nats. The first row, "2 / learning
-        rate", is the limit itself, with nothing fitted: a rise is where it is exceeded.
+        mean of -log(the probability given to what happened), in nats. The first row is the limit
+        itself, with nothing fitted: the error rises where sharpness exceeds 2 / learning rate.
     """
     own = law(trials)
     rate = np.log(own["learning_rate"].to_numpy())
@@ -98,14 +116,16 @@ def scores(trials: pd.DataFrame) -> pd.DataFrame:
         values = np.log(values) if name in ON_LOG_SCALE else values
         probability = _left_out(np.column_stack((rate, values)), risen, own["utterance"])
         rows.append(_score(words, probability, risen))
-    rows.append(_score("learning rate alone", _left_out(rate[:, None], risen, own["utterance"]), risen))
-    limit = {"predictor": "2 / learning rate", "wrong": int(((own["x"] > 1) != risen).sum())}
+    rows.append(
+        _score("learning rate alone", _left_out(rate[:, None], risen, own["utterance"]), risen)
+    )
+    limit = {"predictor": LIMIT, "wrong": int(((own["x"] > 1) != risen).sum())}
     table = pd.DataFrame(rows).sort_values("log_loss", kind="stable")
     return pd.concat([pd.DataFrame([limit]), table], ignore_index=True)
 
 
 def mechanism(trials: pd.DataFrame) -> dict[str, float]:
-    """Compare the first update with what the curvature says: growth by 1 - learning rate x sharpness.
+    """Compare growth in the first update with 1 - learning rate x sharpness.
 
     Returns
     -------
@@ -183,12 +203,11 @@ def fit(features: np.ndarray, happened: np.ndarray) -> np.ndarray:
     return np.r_[found[0] - slopes @ centre, slopes]
 
 
-def _left_out(features: np.ndarray, happened: np.ndarray, groups: Sequence[str]) -> np.ndarray:
+def _left_out(features: np.ndarray, happened: np.ndarray, groups: pd.Series) -> np.ndarray:
     """Probability of each trial, by a fit to the trials of all other groups."""
-    groups = np.asarray(groups)
     probability = np.empty(len(features))
-    for group in np.unique(groups):
-        own = groups == group
+    for group in groups.unique():
+        own = (groups == group).to_numpy()
         intercept, *slopes = fit(features[~own], happened[~own])
         probability[own] = 1 / (1 + np.exp(-(intercept + features[own] @ slopes)))
     return probability

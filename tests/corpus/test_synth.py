@@ -170,7 +170,7 @@ def test_every_sphere_header_tells_the_truth(corpus):
 
 
 def test_phones_run_from_the_first_sample_to_the_last_without_a_gap(corpus, utterances):
-    assert len(utterances) == 80
+    assert len(utterances) == 100
     for utterance, (samples, phones, _) in utterances.items():
         assert phones[0][0] == 0
         assert phones[-1][1] == len(samples)

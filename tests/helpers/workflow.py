@@ -71,9 +71,9 @@ def changed(**sections):
     return config
 
 
-def copy_regions(finished, corpus):
-    """Copy two regions of the mini-TIMIT, a speaker each: enough where no more is asked for."""
-    for region in REGIONS:
+def copy_regions(finished, corpus, regions=REGIONS):
+    """Copy regions of the mini-TIMIT, a speaker each: enough where no more is asked for."""
+    for region in regions:
         shutil.copytree(finished / "results/corpus/mini-timit" / region, corpus / region)
 
 

@@ -53,7 +53,7 @@ def test_a_network_reconstructs_again_what_the_workflow_wrote(results):
 
 
 def test_other_utterances_of_the_corpus_are_at_hand(results):
-    assert len(results.utterances) == 80
+    assert len(results.utterances) == 100
     other = next(name for name in results.utterances if name != UTTERANCE)
     speech, phones = results.series([other])[0], results.phones(other)
     assert speech.item == other

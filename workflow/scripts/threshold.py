@@ -5,12 +5,12 @@ from job import job
 
 from rnnpipe.figures.threshold import plot_threshold
 from rnnpipe.files import replacing
-from rnnpipe.findings.threshold import mechanism, scores, surgery, threshold, two_by_two
+from rnnpipe.findings.threshold import mechanism, scores, surgery, thresholds, two_by_two
 
 with job(snakemake):
     trials = pd.concat([pd.read_parquet(path) for path in snakemake.input], ignore_index=True)
     found = {
-        "threshold": pd.DataFrame([threshold(trials)]),
+        "threshold": thresholds(trials),
         "scores": scores(trials),
         "mechanism": pd.DataFrame([mechanism(trials)]),
         "surgery": surgery(trials),
