@@ -80,11 +80,6 @@ def sound_path(folder: str | Path, item: str, kind: str) -> Path:
     return Path(folder, f"{file_name(item)}.{kind}.wav")
 
 
-# --- the trials of `snakemake threshold` ---------------------------------------------------------
-
-SPEAKERS = 10  # one utterance of each
-
-
 # --- baselines ------------------------------------------------------------------------------------
 
 BASELINE = "baseline:"  # prefix of the names of baselines in the column "recipe" of tables

@@ -33,9 +33,9 @@ from rnnpipe.progress import progress
 from rnnpipe.training.recipes import Recipe
 from rnnpipe.training.rises import Rises, Seen
 from rnnpipe.training.train import draw
-from rnnpipe.vocabulary import SPEAKERS
 from rnnpipe.windows.series import Series
 
+SPEAKERS = 10  # one utterance of each
 SAMPLES = 4000  # to predict: the middle of the utterance
 UPDATES = 60
 LEARNING_RATES = tuple(0.005 * 2 ** (n / 2) for n in range(11))  # 0.005 to 0.16

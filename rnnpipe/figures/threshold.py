@@ -117,7 +117,7 @@ def _draw_cases(axes: Axes, trials: pd.DataFrame) -> None:
     axes.barh(range(len(rows)), shares, color=RISEN, height=0.62)
     axes.set_yticks(range(len(rows)), [words for words, *_ in rows], fontsize=8)
     axes.tick_params(axis="y", length=0)
-    axes.set(title="Trials whose error rises", xlim=(0, 1.18))
+    axes.set(title="Trials whose error rises", xlim=(0, 1.28))
     axes.set_xticks([0, 0.5, 1])
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     for place, (_, risen, count) in enumerate(rows):

@@ -23,7 +23,7 @@ from rnnpipe.corpus.synth import minitimit_shards
 from rnnpipe.errors import RnnpipeError
 from rnnpipe.training.recipes import GROUP, Recipe
 from rnnpipe.training.runs import older_version, read_run
-from rnnpipe.vocabulary import SETTING_FOLDER, SPEAKERS, RunFile, Setting
+from rnnpipe.vocabulary import SETTING_FOLDER, RunFile, Setting
 
 # Snakemake inserts the path of Python into a shell command without quotes; it may contain spaces.
 sys.executable = shlex.quote(sys.executable)
@@ -194,7 +194,7 @@ def papers(name):
 def rule_graph(wildcards):
     """The rules that each rule needs: those that make the files that it reads."""
     example = dict(zip(("recipe", "hidden", "seed"), map(str, SETTINGS[0])))
-    example |= {"shard": next(iter(SHARDS)), "speaker": "0"}
+    example["shard"] = next(iter(SHARDS))
 
     def files(names):
         for name in names:
@@ -239,4 +239,3 @@ wildcard_constraints:
     recipe=r"[A-Za-z0-9_-]+",
     hidden=r"\d+",
     seed=r"\d+",
-    speaker=r"\d+",

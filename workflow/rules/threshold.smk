@@ -5,14 +5,14 @@ TRIALS = "results/threshold"
 
 rule trials:
     input:
-        windows=WINDOWS,
+        windows="results/windows/{shard}.parquet",
         utterances=UTTERANCES,
     output:
-        f"{TRIALS}/trials/{{speaker}}.parquet",
+        f"{TRIALS}/trials/{{shard}}.parquet",
     log:
-        "results/logs/trials/{speaker}.log",
+        "results/logs/trials/{shard}.log",
     benchmark:
-        "results/benchmarks/trials/{speaker}.tsv"
+        "results/benchmarks/trials/{shard}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
@@ -23,7 +23,7 @@ rule trials:
 
 rule threshold:
     input:
-        expand(rules.trials.output, speaker=range(SPEAKERS)),
+        expand(rules.trials.output, shard=SHARDS),
     output:
         threshold=f"{TRIALS}/threshold.csv",
         scores=f"{TRIALS}/scores.csv",

@@ -1,4 +1,4 @@
-"""Make the trials on one utterance; without rows if the corpus has too few speakers."""
+"""Make the trials on the chosen utterances of a shard; without rows if none is chosen."""
 
 import os
 
@@ -14,11 +14,13 @@ from rnnpipe.windows.series import load_series
 
 with job(snakemake):
     utterances = pd.read_parquet(snakemake.input.utterances, columns=["utterance"])["utterance"]
-    number, own = int(snakemake.wildcards.speaker), chosen(list(utterances))
-    table = pd.DataFrame()
-    if number < len(own):
-        (speech,) = load_series(snakemake.input.windows, [own[number]])
-        mean, std = float(speech.samples.mean()), float(speech.samples.std())
-        table = trials(speech, mean, std, seed=100 * (number + 1))
+    shard = snakemake.wildcards.shard.replace("-", "/", 1)
+    tables = [pd.DataFrame()]
+    for number, utterance in enumerate(chosen(list(utterances)), 1):
+        if utterance.startswith(f"{shard}/"):
+            (speech,) = load_series([snakemake.input.windows], [utterance])
+            mean, std = float(speech.samples.mean()), float(speech.samples.std())
+            tables.append(trials(speech, mean, std, seed=100 * number))
+    table = pd.concat(tables, ignore_index=True)
     with replacing(snakemake.output[0]) as temporary:
         table.to_parquet(temporary, index=False)
