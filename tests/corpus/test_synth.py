@@ -98,10 +98,10 @@ def test_a_sentence_sounds_the_same_whatever_was_said_before():
 # --- TIMIT's pattern -----------------------------------------------------------------------------
 
 
-def test_eight_speakers_half_of_them_female_from_several_regions_in_both_splits(corpus):
+def test_ten_speakers_half_of_them_female_from_several_regions_in_both_splits(corpus):
     speakers = [path.parts[-3:] for path in corpus.glob("*/DR*/*")]
-    assert len(speakers) == 8
-    assert Counter(name[0] for _, _, name in speakers) == {"F": 4, "M": 4}
+    assert len(speakers) == 10
+    assert Counter(name[0] for _, _, name in speakers) == {"F": 5, "M": 5}
     assert len({region for _, region, _ in speakers}) >= 3
     for split in ("TRAIN", "TEST"):
         assert {name[0] for found, _, name in speakers if found == split} == {"F", "M"}
@@ -129,7 +129,7 @@ def test_a_sentence_is_the_same_text_for_all_who_read_it(corpus):
         start, _, text = path.read_text().rstrip("\n").split(" ", 2)
         assert start == "0"
         assert texts.setdefault(path.stem, text) == text
-    assert len(set(texts.values())) == len(texts) == 46
+    assert len(set(texts.values())) == len(texts) == 57
 
 
 def test_the_speaker_table_names_every_speaker_in_timits_columns(corpus):
