@@ -6,8 +6,12 @@ trials on one have their speech in common; scores are of utterances that the reg
 seen.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+
+from rnnpipe.errors import RnnpipeError
 
 # Draws of utterances for an interval, and the share of them that it covers.
 DRAWS, CONFIDENCE = 400, 0.95
@@ -26,6 +30,24 @@ PREDICTORS = {
 }
 LIMIT = "the limit, nothing fitted"
 ON_LOG_SCALE = ("sharpness", "least_sharpness", "gradient_norm", "hidden_size")
+
+
+def collect(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Join the trials of all shards.
+
+    Raises
+    ------
+    RnnpipeError
+        If they are of fewer than two speakers: nothing is left to predict one from.
+    """
+    trials = pd.concat(tables, ignore_index=True)
+    speakers = trials["utterance"].nunique() if len(trials) else 0
+    if speakers < 2:
+        raise RnnpipeError(
+            "The target threshold needs an SI sentence of at least two speakers, one each; "
+            f"corpus.root has {speakers}."
+        )
+    return trials
 
 
 def law(trials: pd.DataFrame) -> pd.DataFrame:

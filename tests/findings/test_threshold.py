@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rnnpipe.errors import RnnpipeError
 from rnnpipe.findings.threshold import (
     LIMIT,
+    collect,
     fit,
     mechanism,
     scores,
@@ -44,6 +46,14 @@ def drawn_trials(at=1.3, slope=12.0, utterances=10, seed=0):
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def test_trials_of_one_speaker_are_too_few_to_predict_one_from_another():
+    one, none = drawn_trials(utterances=1), pd.DataFrame()
+    for tables, found in (([one, none], 1), ([none, none], 0)):
+        with pytest.raises(RnnpipeError, match=f"at least two speakers.* has {found}[.]"):
+            collect(tables)
+    assert len(collect([one, none, one.assign(utterance="another")])) == 2 * len(one)
 
 
 def test_a_logistic_regression_is_where_its_likelihood_is_highest():

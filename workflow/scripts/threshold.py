@@ -5,10 +5,10 @@ from job import job
 
 from rnnpipe.figures.threshold import plot_threshold
 from rnnpipe.files import replacing
-from rnnpipe.findings.threshold import mechanism, scores, surgery, thresholds, two_by_two
+from rnnpipe.findings.threshold import collect, mechanism, scores, surgery, thresholds, two_by_two
 
 with job(snakemake):
-    trials = pd.concat([pd.read_parquet(path) for path in snakemake.input], ignore_index=True)
+    trials = collect([pd.read_parquet(path) for path in snakemake.input])
     found = {
         "threshold": thresholds(trials),
         "scores": scores(trials),
