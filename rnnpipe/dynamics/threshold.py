@@ -48,7 +48,7 @@ FIRST = 5  # updates in which growth along the leading eigenvector is measured
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class Drawn:
     """A network as drawn, and what is known of it before any training."""
 
     network: Network
@@ -132,7 +132,7 @@ def _two_by_two(order: int, stretches: Sequence[Stretch], seed: int) -> Iterator
 
 def _draw(
     order: int, stretches: Sequence[Stretch], seed: int, size: int, factors: dict[str, float]
-) -> _Drawn:
+) -> Drawn:
     """Draw a network as the note did, and measure it."""
     recipe = Recipe(
         cell="sigmoid", init="uniform", init_scale=0.5, init_factors=factors, updates=UPDATES
@@ -155,15 +155,15 @@ def _draw(
         "lyapunov": carried.exponent,
         "growth_largest": carried.largest,
     }
-    return _Drawn(network, stretches, measures, top.vector)
+    return Drawn(network, stretches, measures, top.vector)
 
 
-def descend(drawn: _Drawn, learning_rate: float, removed: Tensor | None = None) -> dict:
+def descend(drawn: Drawn, learning_rate: float, removed: Tensor | None = None) -> dict:
     """Take gradient steps until the error has risen, at most `UPDATES`; the network stays as it is.
 
     Parameters
     ----------
-    drawn : _Drawn
+    drawn : Drawn
         A network with its speech.
     learning_rate : float
         The same for all steps.

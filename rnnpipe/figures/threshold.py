@@ -1,5 +1,6 @@
 """From which sharpness on the error rises, and what else could tell: the trials in four panels."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,16 @@ from matplotlib.ticker import (
 )
 
 from rnnpipe.figures.style import FAINT, INK, RECIPES, drawing
-from rnnpipe.findings.threshold import fit, law, scores, surgery, threshold, two_by_two
+from rnnpipe.findings.threshold import fit, law
 
 BINS = 2 ** np.arange(-5, 4.1, 0.5)  # of the sharpness in units of its limit
 QUIET, RISEN = RECIPES[0], RECIPES[1]
 LOUDEST = 12.0  # the mechanism's panel ends here: growth by more than this is no longer linear
 
 
-def plot_threshold(trials: pd.DataFrame, path: str | Path) -> None:
+def plot_threshold(
+    trials: pd.DataFrame, found: Mapping[str, pd.DataFrame], path: str | Path
+) -> None:
     """Draw the trials of `rnnpipe.dynamics.threshold`.
 
     The panels are the share of trials whose error rises, over learning rate x sharpness / 2, with
@@ -33,6 +36,9 @@ def plot_threshold(trials: pd.DataFrame, path: str | Path) -> None:
     ----------
     trials : DataFrame
         Of several utterances.
+    found : mapping from str to DataFrame
+        Their "threshold", "scores", "surgery" and "two_by_two", from the functions of
+        `rnnpipe.findings.threshold`; the first row of "threshold" is that of all trials.
     path : path
         The SVG file to write; see `rnnpipe.figures.style.drawing`.
     """
@@ -41,14 +47,14 @@ def plot_threshold(trials: pd.DataFrame, path: str | Path) -> None:
         figure.subplots_adjust(
             left=0.075, right=0.98, bottom=0.075, top=0.95, hspace=0.42, wspace=0.62
         )
-        _draw_law(share, trials)
-        _draw_scores(mistakes, trials)
+        _draw_law(share, trials, found["threshold"].iloc[0])
+        _draw_scores(mistakes, found["scores"], len(law(trials)))
         _draw_growth(growth, trials)
-        _draw_cases(cases, trials)
+        _draw_cases(cases, found["surgery"], found["two_by_two"])
 
 
-def _draw_law(axes: Axes, trials: pd.DataFrame) -> None:
-    own, found = law(trials), threshold(trials)
+def _draw_law(axes: Axes, trials: pd.DataFrame, found: pd.Series) -> None:
+    own = law(trials)
     axes.set(title="When the error rises", xlabel="learning rate × sharpness / 2", xscale="log")
     axes.set(ylabel="share of trials", ylim=(-0.03, 1.03))
     bins = np.digitize(own["x"], BINS)
@@ -69,9 +75,9 @@ def _draw_law(axes: Axes, trials: pd.DataFrame) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1))
 
 
-def _draw_scores(axes: Axes, trials: pd.DataFrame) -> None:
-    table = scores(trials)[::-1]
-    wrong = table["wrong"] / len(law(trials))
+def _draw_scores(axes: Axes, scores: pd.DataFrame, trials: int) -> None:
+    table = scores[::-1]
+    wrong = table["wrong"] / trials
     own = table["predictor"].str.contains("sharpness|limit")
     axes.barh(range(len(table)), wrong, color=np.where(own, RISEN, FAINT), height=0.62)
     axes.set(title="Trials predicted wrongly", xlabel="of utterances left out")
@@ -100,13 +106,13 @@ def _draw_growth(axes: Axes, trials: pd.DataFrame) -> None:
     axes.legend()
 
 
-def _draw_cases(axes: Axes, trials: pd.DataFrame) -> None:
+def _draw_cases(axes: Axes, surgery: pd.DataFrame, two_by_two: pd.DataFrame) -> None:
     rows = []
-    for case in surgery(trials).itertuples():
+    for case in surgery.itertuples():
         second = "beyond the limit too" if case.next_above else "within the limit"
         what = "the leading eigenvector" if case.removed == "leading" else "a random direction"
         rows.append((f"without {what},\nsecond one {second}", case.risen, case.trials))
-    for case in two_by_two(trials).itertuples():
+    for case in two_by_two.itertuples():
         exponent = "above" if case.exploding else "below"
         step = "twice" if case.sharp else "half"
         rows.append(

@@ -19,4 +19,4 @@ with job(snakemake):
     for name, table in found.items():
         with replacing(snakemake.output[name]) as temporary:
             table.to_csv(temporary, index=False)
-    plot_threshold(trials, snakemake.output.figure[0])
+    plot_threshold(trials, found, snakemake.output.figure[0])
